@@ -1,0 +1,62 @@
+"""Every physical name of a deployment, from manifest, stage and the name of the job or queue.
+
+`<manifest>-<stage>` is the deployment; '.' stands before a job and '_' before a queue, and neither is in any of the
+parts. So the pattern `shop-staging.*` matches the rules of one deployment alone. A name too long for AWS keeps its
+prefix and ends in a hash behind '--', which no declared name contains.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+
+MAX_RULE = 64
+"""Of a rule and of a schedule. https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html"""
+MAX_QUEUE = 80
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html"""
+
+_DEAD = "_dead"
+_UNDELIVERED = "_undelivered"
+_ORDINAL = ".99"
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of one deployment: of one stage of one manifest."""
+
+    manifest: str
+    stage: str
+
+    @property
+    def deployment(self) -> str:
+        """`<manifest>-<stage>`; also the name of the schedule group."""
+        return f"{self.manifest}-{self.stage}"
+
+    def rule(self, job: str, ordinal: int = 1) -> str:
+        """Of a job's rule or schedule; a job that takes several numbers them from the second on: `.2`, `.3`."""
+        room = MAX_RULE - len(self.deployment) - 1 - len(_ORDINAL)
+        return f"{self.deployment}.{_fit(job, room)}" + (f".{ordinal}" if ordinal > 1 else "")
+
+    @property
+    def every_rule(self) -> str:
+        """The pattern, for policies, that matches the rules of this deployment and no other's."""
+        return f"{self.deployment}.*"
+
+    def queue(self, queue: str) -> str:
+        """Of the SQS queue that workers consume."""
+        # Room for the longest ending, so that a queue and its dead letters are cut alike.
+        return f"{self.deployment}_{_fit(queue, MAX_QUEUE - len(self.deployment) - 1 - len(_UNDELIVERED))}"
+
+    def dead_letters(self, queue: str) -> str:
+        """Of the queue's dead-letter queue: runs whose handlers kept failing."""
+        return self.queue(queue) + _DEAD
+
+    def undelivered(self, queue: str) -> str:
+        """Of the target's dead-letter queue: occurrences that EventBridge could not deliver."""
+        return self.queue(queue) + _UNDELIVERED
+
+
+def _fit(name: str, room: int) -> str:
+    if len(name) <= room:
+        return name
+    digest = base64.b32encode(hashlib.sha256(name.encode()).digest()).decode().lower()[:8]
+    return f"{name[: room - len(digest) - 2].rstrip('-')}--{digest}"

@@ -1,0 +1,71 @@
+"""Limits of a whole app, which no construct sees alone: checked once, when the app is synthesized."""
+
+from collections import Counter
+
+import jsii
+from aws_cdk import CfnResource, Stack, Stage, Token
+from aws_cdk import aws_events as events
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct, IValidation
+
+from rota_cdk import validation
+
+RULES_CONTEXT = "rota:rules-per-bus"
+"""The context value that says how many rules an account has by now, where AWS has raised its quota."""
+
+_ID = "RotaQuotas"
+
+
+def watch(scope: Construct) -> None:
+    """Has the quotas checked, once for the app of `scope`, or for its `Stage` in a pipeline."""
+    stage = Stage.of(scope)
+    if stage is not None and stage.node.try_find_child(_ID) is None:
+        Construct(stage, _ID).node.add_validation(_Quotas(stage))
+
+
+@jsii.implements(IValidation)
+class _Quotas:
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def validate(self) -> list[str]:
+        """The problems, as CDK asks for them; any ends the synth."""
+        found: list[str] = []
+        rules: Counter[str] = Counter()
+        for stack, resources in self._by_stack():
+            name = stack.stack_name
+            found += validation.problems((name, len(resources)), validation.STACK)
+            queues = Counter(str(found.queue_name) for found in resources if isinstance(found, sqs.CfnQueue))
+            for queue, count in queues.items():
+                found += validation.problems((name, queue, count), validation.PHYSICAL_NAME)
+            rules[_environment(stack)] += sum(_on_default_bus(resource) for resource in resources)
+        for environment, count in rules.items():
+            quota = self._rules_quota(environment.rpartition("/")[-1])
+            found += validation.problems((environment, count, quota), validation.BUS)
+        return found
+
+    def _by_stack(self) -> list[tuple[Stack, list[CfnResource]]]:
+        """Every stack with its own resources, those of nested stacks left out."""
+        stacks = [found for found in self._stage.node.find_all() if isinstance(found, Stack)]
+        stacks = [stack for stack in stacks if Stage.of(stack) is self._stage]
+        owned: list[tuple[Stack, list[CfnResource]]] = []
+        claimed: set[CfnResource] = set()
+        for stack in reversed(stacks):  # a nested stack comes after its parent
+            inside = [found for found in stack.node.find_all() if isinstance(found, CfnResource)]
+            owned.append((stack, [resource for resource in inside if resource not in claimed]))
+            claimed.update(inside)
+        return owned
+
+    def _rules_quota(self, region: str) -> int:
+        raised = self._stage.node.try_get_context(RULES_CONTEXT)
+        return int(raised) if raised else validation.MAX_RULES_IN.get(region, validation.MAX_RULES)
+
+
+def _environment(stack: Stack) -> str:
+    """Where it is deployed to; stacks of which that is not known may go to different accounts."""
+    known = not Token.is_unresolved(stack.account) and not Token.is_unresolved(stack.region)
+    return stack.environment if known else f"stack {stack.stack_name}"
+
+
+def _on_default_bus(resource: CfnResource) -> bool:
+    return isinstance(resource, events.CfnRule) and resource.event_bus_name in (None, "default")

@@ -1,0 +1,138 @@
+"""Everything that a manifest declares, in one construct."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from rota.manifest import Manifest
+from rota.settings import DEFAULT_STAGE, SETTINGS_VARIABLE, STAGE_VARIABLE, QueueSettings, Settings, parameter_name
+from rota_cdk import alarms, validation
+from rota_cdk.job_queue import JobQueue
+from rota_cdk.names import Names
+from rota_cdk.scheduled_job import ScheduledJob
+from rota_cdk.validation import SchedulesWith
+
+
+class Rota(Construct):
+    """A deployment of a manifest: a `JobQueue` for each queue, a `ScheduledJob` for each job with a schedule, and the
+    settings that servers read.
+
+    Each stage of a manifest is a deployment of its own; several live side by side in an account, or a stack.
+
+    - `manifest`: what to deploy.
+    - `stage`: up to 16 lower-case letters and digits; "default" unless given. Servers choose theirs with `ROTA_STAGE`.
+      Another stage means other queues: do not change it while runs wait.
+    - `schedules_with`: "rules" (unless given) makes EventBridge rules of what a rule can do; "scheduler" makes all of
+      them schedules, of which an account has ten million and not 300. A switch neither loses nor doubles an occurrence.
+    - `encryption_key`, `alarm_topic`, `alarm_age`, `alarm_depth`, `alarm_dead_letters`: for each queue; see `JobQueue`.
+
+    Raises `SynthError` for what AWS would refuse.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - CDK's word
+        *,
+        manifest: Manifest,
+        stage: str = DEFAULT_STAGE,
+        schedules_with: SchedulesWith = "rules",
+        encryption_key: kms.IKey | None = None,
+        alarm_topic: sns.ITopic | None = None,
+        alarm_age: timedelta | None = alarms.AGE,
+        alarm_depth: int | None = alarms.DEPTH,
+        alarm_dead_letters: int | None = alarms.DEAD_LETTERS,
+    ) -> None:
+        super().__init__(scope, id)
+        subject = f"manifest {manifest.name!r}"
+        validation.check(subject, stage, validation.STAGE)
+        validation.check(subject, schedules_with, validation.SCHEDULES_WITH)
+        # Upper case in the ids that are not a job's name, for no job's name has any: each job is found under its own.
+        self.queues: Mapping[str, JobQueue] = MappingProxyType(
+            {
+                queue.name: JobQueue(
+                    self,
+                    f"Queue-{queue.name}",
+                    queue=queue,
+                    manifest=manifest.name,
+                    stage=stage,
+                    encryption_key=encryption_key,
+                    alarm_topic=alarm_topic,
+                    alarm_age=alarm_age,
+                    alarm_depth=alarm_depth,
+                    alarm_dead_letters=alarm_dead_letters,
+                )
+                for queue in manifest.queues
+            }
+        )
+        """The queues by their declared names."""
+        self.jobs: Mapping[str, ScheduledJob] = MappingProxyType(
+            {
+                job.name: ScheduledJob(
+                    self, job.name, job=job, queue=self.queues[job.target.name], schedules_with=schedules_with
+                )
+                for job in manifest.jobs
+                if job.schedule is not None
+            }
+        )
+        """The jobs that have a schedule, by name. Each is a construct of its own, to be tagged or overridden."""
+        validation.check(subject, _longest_settings(manifest, stage), validation.SETTINGS)
+        self.settings = Settings(
+            manifest=manifest.name,
+            stage=stage,
+            queues={name: queue.settings for name, queue in self.queues.items()},
+        )
+        """What servers of this deployment need to know: names and URLs alone."""
+        self.parameter = ssm.StringParameter(
+            self,
+            "Settings",
+            parameter_name=parameter_name(manifest.name, stage),
+            string_value=self.settings.encode(),
+            description=f"Where the servers of {manifest.name} find their queues; written by rota",
+            # SSM makes it an advanced one past 4 KB. To ask for a tier would fail when it shrinks again.
+            tier=ssm.ParameterTier.INTELLIGENT_TIERING,
+        )
+        """The SSM parameter that holds the settings."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables for containers and functions, which then need not read the parameter."""
+        return {STAGE_VARIABLE: self.settings.stage, SETTINGS_VARIABLE: self.settings.encode()}
+
+    def grant_enqueue(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets `grantee` use `Client(manifest)`: read the settings, and enqueue on every queue."""
+        grant = self._grant_settings(grantee)
+        for queue in self.queues.values():
+            grant = grant.combine(queue.grant_enqueue(grantee))
+        return grant
+
+    def grant_consume(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets `grantee` use `Worker(manifest)`: read the settings, and consume every queue."""
+        grant = self._grant_settings(grantee)
+        for queue in self.queues.values():
+            grant = grant.combine(queue.grant_consume(grantee))
+        return grant
+
+    def _grant_settings(self, grantee: iam.IGrantable) -> iam.Grant:
+        return iam.Grant.add_to_principal(
+            grantee=grantee, actions=["ssm:GetParameter"], resource_arns=[self.parameter.parameter_arn]
+        )
+
+
+def _longest_settings(manifest: Manifest, stage: str) -> str:
+    """The settings with URLs as long as they can be; the real ones are known only at deploy."""
+    names = Names(manifest.name, stage)
+    host = "https://sqs.ap-southeast-1.amazonaws.com.cn/123456789012/"
+    queues = {
+        queue.name: QueueSettings(
+            url=host + names.queue(queue.name), dead_letter_url=host + names.dead_letters(queue.name)
+        )
+        for queue in manifest.queues
+    }
+    return Settings(manifest=manifest.name, stage=stage, queues=queues).encode()

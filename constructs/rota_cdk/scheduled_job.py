@@ -1,0 +1,134 @@
+"""A job's schedule, made on AWS."""
+
+from typing import Any
+
+from aws_cdk import Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_scheduler as scheduler
+from constructs import Construct
+
+from rota.manifest import Job
+from rota.schedules import Schedule
+from rota_cdk import delivery, expressions, validation
+from rota_cdk.job_queue import JobQueue
+from rota_cdk.validation import SchedulesWith
+
+
+class ScheduledJob(Construct):
+    """Makes a job due: one EventBridge rule or schedule for each expression of its schedule.
+
+    A cron in UTC becomes a rule; a time zone, a single instant, and an interval that does not divide the day become a
+    schedule of EventBridge Scheduler, in the group `<manifest>-<stage>` of the stack. `enabled=False` of the job keeps
+    it deployed and silent. EventBridge tries to deliver for 24 hours, at most 185 times, and then puts the occurrence
+    into `queue.undelivered`. No policy grows with the number of jobs.
+
+    - `job`: the declaration; it must have a schedule.
+    - `queue`: the `JobQueue` made of the job's target. The schedules of one manifest and stage belong into one stack.
+    - `schedules_with`: "scheduler" makes a schedule even of what a rule could do.
+
+    Raises `SynthError`, naming the job, where there is no schedule, the queue is another's, or the input is too large.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - CDK's word
+        *,
+        job: Job[Any],
+        queue: JobQueue,
+        schedules_with: SchedulesWith = "rules",
+    ) -> None:
+        super().__init__(scope, id)
+        self._subject = f"job {job.name!r}"
+        validation.check(self._subject, (job, queue.declared), validation.SCHEDULED)
+        validation.check(self._subject, schedules_with, validation.SCHEDULES_WITH)
+        self.job = job
+        """The declaration."""
+        self.rules: tuple[events.CfnRule, ...] = ()
+        """The rules, or none where there are schedules."""
+        self.schedules: tuple[scheduler.CfnSchedule, ...] = ()
+        """The schedules, or none where there are rules."""
+        if (schedule := job.schedule) is None:
+            return  # refused above
+        if schedules_with == "scheduler" or expressions.needs_scheduler(schedule):
+            self.schedules = self._schedules(schedule, queue)
+            for made in self.schedules:
+                made.node.add_dependency(queue.schedule_role)
+        else:
+            self.rules = self._rules(schedule, queue)
+            for rule in self.rules:
+                rule.node.add_dependency(*queue.admission)
+        self.node.default_child = (self.rules or self.schedules)[0]
+
+    @property
+    def _state(self) -> str:
+        return "ENABLED" if self.job.enabled else "DISABLED"
+
+    def _rules(self, schedule: Schedule, queue: JobQueue) -> tuple[events.CfnRule, ...]:
+        template = expressions.rule_template(self.job)
+        validation.check(self._subject, template, validation.RULE_TEMPLATE)
+        target = events.CfnRule.TargetProperty(
+            id="queue",
+            arn=queue.queue.queue_arn,
+            input_transformer=events.CfnRule.InputTransformerProperty(
+                input_paths_map=expressions.FIRED_AT, input_template=template
+            ),
+            dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=queue.undelivered.queue_arn),
+            retry_policy=events.CfnRule.RetryPolicyProperty(
+                maximum_event_age_in_seconds=delivery.MAX_AGE_SECONDS, maximum_retry_attempts=delivery.MAX_ATTEMPTS
+            ),
+        )
+        return tuple(
+            events.CfnRule(
+                self,
+                _numbered("Rule", ordinal),
+                name=queue.names.rule(self.job.name, ordinal),
+                description=self.job.description or None,
+                schedule_expression=expression,
+                state=self._state,
+                targets=[target],
+            )
+            for ordinal, expression in enumerate(schedule.aws_expressions(), start=1)
+        )
+
+    def _schedules(self, schedule: Schedule, queue: JobQueue) -> tuple[scheduler.CfnSchedule, ...]:
+        text = expressions.schedule_input(self.job)
+        validation.check(self._subject, text, validation.SCHEDULE_INPUT)
+        group = schedule_group(self, queue.names.deployment)
+        target = scheduler.CfnSchedule.TargetProperty(
+            arn=queue.queue.queue_arn,
+            role_arn=queue.schedule_role.role_arn,
+            input=text,
+            dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=queue.undelivered.queue_arn),
+            retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                maximum_event_age_in_seconds=delivery.MAX_AGE_SECONDS, maximum_retry_attempts=delivery.MAX_ATTEMPTS
+            ),
+        )
+        return tuple(
+            scheduler.CfnSchedule(
+                self,
+                _numbered("Schedule", ordinal),
+                name=queue.names.rule(self.job.name, ordinal),
+                description=self.job.description or None,
+                group_name=group.ref,
+                schedule_expression=expression,
+                schedule_expression_timezone=schedule.time_zone,
+                flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+                state=self._state,
+                target=target,
+            )
+            for ordinal, expression in enumerate(schedule.aws_expressions(), start=1)
+        )
+
+
+def schedule_group(scope: Construct, name: str) -> scheduler.CfnScheduleGroup:
+    """The group of that name in the stack of `scope`; made when the first schedule asks for it."""
+    stack = Stack.of(scope)
+    found = stack.node.try_find_child(f"ScheduleGroup-{name}")
+    if isinstance(found, scheduler.CfnScheduleGroup):
+        return found
+    return scheduler.CfnScheduleGroup(stack, f"ScheduleGroup-{name}", name=name)
+
+
+def _numbered(id: str, ordinal: int) -> str:  # noqa: A002
+    return id if ordinal == 1 else f"{id}{ordinal}"

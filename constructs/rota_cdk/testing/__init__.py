@@ -1,0 +1,27 @@
+"""Helpers for tests of what a manifest becomes on AWS.
+
+They leave out CDK's validation against CloudFormation's schemas, which takes seconds; `cdk synth` does it.
+"""
+
+from aws_cdk import App, Stack
+from aws_cdk.assertions import Template
+
+from rota.manifest import Manifest
+from rota.settings import DEFAULT_STAGE
+from rota_cdk.rota import Rota
+from rota_cdk.validation import SchedulesWith
+
+
+def new_stack() -> Stack:
+    """An empty stack in an app of its own, to put constructs into; then `Template.from_stack(stack)`."""
+    return Stack(App(builtin_cloud_formation_validation=False), "Test")
+
+
+def synth(manifest: Manifest, *, stage: str = DEFAULT_STAGE, schedules_with: SchedulesWith = "rules") -> Template:
+    """The template of a stack with nothing but a `Rota` of `manifest`.
+
+    Raises `SynthError` for what AWS would refuse, as the real synth does.
+    """
+    stack = new_stack()
+    Rota(stack, "Jobs", manifest=manifest, stage=stage, schedules_with=schedules_with)
+    return Template.from_stack(stack)

@@ -1,0 +1,168 @@
+"""`make demo`: deploy the example to the local AWS, let three servers share its runs, kill one, and count.
+
+Exit code 0 only if nothing was lost and nothing ran again.
+"""
+
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from examples.demo import fleet
+from examples.demo.count import Count, count
+from examples.shop import journal
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rota.testing.local_aws import local_aws
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ["server-1", "server-2", "server-3"]
+COLOURS = dict(zip(NAMES, ["cyan", "magenta", "yellow"], strict=True))
+TICK = 1.0
+WATCH_SECONDS = 64
+"""More than a minute, so that rules of every minute fire at least once."""
+KILL_AFTER = 15
+INVOICES_A_BEAT = 2
+
+console = Console()
+
+
+class Demo:
+    """One showing."""
+
+    def __init__(self, servers: list[fleet.Server], journal_path: Path) -> None:
+        self._servers = servers
+        self._journal = journal_path
+        self._events: list[dict[str, Any]] = []
+        self._read_to = 0
+        self._asked = 0
+        self._killed: str | None = None
+        self._killed_at = 0.0
+        self._orders = 0
+
+    def show(self) -> Count:
+        """Enqueue through one server's page while rules fire, kill a server, wait until all is done."""
+        front, start = self._servers[0], time.monotonic()
+        beat, next_report = start, start + KILL_AFTER
+        while time.monotonic() - start < WATCH_SECONDS:
+            if time.monotonic() >= beat and time.monotonic() - start < WATCH_SECONDS - 10:
+                beat += 2
+                for _ in range(INVOICES_A_BEAT):
+                    self._orders += 1
+                    front.post("/invoices", order_id=self._orders)
+                    self._asked += 1
+            self._tell()
+            if self._killed is None and time.monotonic() > next_report:
+                next_report = time.monotonic() + 1
+                front.post("/reports", kind=f"weekly-{self._asked}")
+                self._asked += 1
+            self._kill_one_at_work()
+            time.sleep(0.05)
+        self._wait_for_the_rest()
+        return self._count()
+
+    def _tell(self) -> None:
+        """Print what the servers have written since."""
+        events, self._read_to = journal.read(self._journal, self._read_to)
+        for event in events:
+            self._events.append(event)
+            what = event["scheduled_at"] or event["note"]
+            if event["scheduled_at"]:
+                what = f"occurrence {datetime.fromisoformat(what):%H:%M}"
+            _line(event["at"], event["server"], f"{event['event']:<9} {event['job']:<15} {what}")
+
+    def _running_on(self, server: fleet.Server) -> list[dict[str, Any]]:
+        finished = {(e["run"], e["server"]) for e in self._events if e["event"] == "finished"}
+        return [
+            e
+            for e in self._events
+            if e["event"] == "started" and e["server"] == server.name and (e["run"], e["server"]) not in finished
+        ]
+
+    def _kill_one_at_work(self) -> None:
+        """Any server but the one whose page is asked, as soon as it is in the middle of a report, which takes seconds."""
+        for victim in self._servers[1:]:
+            running = self._running_on(victim)
+            if self._killed is None and any(event["job"] == "build-report" for event in running):
+                self._killed, self._killed_at = victim.name, victim.kill()
+                jobs = ", ".join(f"{event['job']} {event['note']}".strip() for event in running)
+                console.print(f"[bold red]{_clock(self._killed_at)}  {victim.name}  SIGKILL, while it runs {jobs}")
+
+    def _wait_for_the_rest(self) -> None:
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            self._tell()
+            seen = self._count()
+            enqueued = sum(not run.is_occurrence for run in seen.runs.values())
+            if enqueued >= self._asked and not seen.lost:
+                return
+            time.sleep(0.1)
+
+    def _count(self) -> Count:
+        return count(self._events, killed=self._killed, killed_at=self._killed_at)
+
+    def never_seen(self, seen: Count) -> int:
+        """Runs that were asked for and of which no server ever wrote."""
+        return self._asked - sum(not run.is_occurrence for run in seen.runs.values())
+
+
+def main() -> int:
+    """Run the demo; returns the exit code."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="rota-demo-") as name, local_aws(tick=TICK) as aws:
+        folder = Path(name)
+        console.print(f"[dim]The local AWS is up; it looks at its rules every {TICK:.0f} s here, not every 10 s.")
+        console.print("[dim]cdk deploy of app.py ...")
+        aws.deploy(ROOT)
+        console.print(f"[dim]Deployed. Starting {len(NAMES)} web servers, each with a worker of 4 threads ...")
+        path = folder / "journal"
+        path.touch()
+        servers = fleet.start(NAMES, {**aws.environment, "SHOP_JOURNAL": str(path)}, folder)
+        demo = Demo(servers, path)
+        try:
+            seen = demo.show()
+        finally:
+            for server in servers:
+                server.terminate()
+            for server in servers:
+                server.wait()
+    return _summary(seen, demo.never_seen(seen), time.monotonic() - started)
+
+
+def _summary(seen: Count, never_seen: int, seconds: float) -> int:
+    lost = len(seen.lost) + never_seen
+    table = Table(title=f"\nSummary, after {seconds:.0f} s", title_justify="left", title_style="bold")
+    for heading in ("occurrences", "runs", "servers", "taken over", "acknowledgement\nlost at the kill", "ran again", "lost"):
+        table.add_column(heading, justify="right")
+    servers = "\n".join(f"{name}: {number}" for name, number in seen.by_server().items())
+    cells = [seen.occurrences, len(seen.runs), servers, len(seen.taken_over), len(seen.unacknowledged)]
+    table.add_row(*map(str, cells), str(len(seen.ran_again)), str(lost))
+    console.print(table)
+    for run in seen.taken_over:
+        where = ", ".join(server for server, _ in seen.runs[run].finished)
+        console.print(f"{seen.runs[run].job} started on {seen.killed}, which was killed, and finished on {where}.")
+    if seen.killed is None or not seen.occurrences or not seen.taken_over:
+        console.print("[red]The demo did not see all it wanted to show: an occurrence, and a run taken over after the kill.")
+        return 1
+    if lost or seen.ran_again:
+        console.print("[red]Something was lost or ran again.")
+        return 1
+    console.print("[green]Every run finished, each on one server.")
+    return 0
+
+
+def _clock(at: float) -> str:
+    return f"{datetime.fromtimestamp(at).astimezone():%H:%M:%S}"
+
+
+def _line(at: float, server: str, text: str) -> None:
+    # Text, not markup: what servers write is no instruction to the console.
+    console.print(Text(f"{_clock(at)}  {server}  {text}", style=COLOURS.get(server, "")))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""rota: Python jobs and crons for fleets of servers on AWS.
+
+Names are imported when they are first used (PEP 562), so that `import rota` costs next to nothing and brings in neither
+boto3 nor pydantic nor the worker.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rota.client import Client, EnqueueFailure, PartialEnqueueError
+    from rota.errors import (
+        BackendError,
+        EnqueueError,
+        EnvelopeError,
+        HandlerError,
+        ManifestError,
+        PayloadError,
+        RotaError,
+        ScheduleError,
+        SettingsError,
+    )
+    from rota.manifest import Job, Manifest, Queue, Retry
+    from rota.run import Outcome, Run
+    from rota.schedules import Cron, Every, Once, Schedule
+    from rota.worker import Worker
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Client": "client",
+    "EnqueueFailure": "client",
+    "PartialEnqueueError": "client",
+    "BackendError": "errors",
+    "EnqueueError": "errors",
+    "EnvelopeError": "errors",
+    "HandlerError": "errors",
+    "ManifestError": "errors",
+    "PayloadError": "errors",
+    "RotaError": "errors",
+    "ScheduleError": "errors",
+    "SettingsError": "errors",
+    "Job": "manifest",
+    "Manifest": "manifest",
+    "Queue": "manifest",
+    "Retry": "manifest",
+    "Outcome": "run",
+    "Run": "run",
+    "Cron": "schedules",
+    "Every": "schedules",
+    "Once": "schedules",
+    "Schedule": "schedules",
+    "Worker": "worker",
+}
+
+__all__ = [  # noqa: PLE0604, F822 - the names above; a test holds the two lists together
+    "BackendError",
+    "Client",
+    "Cron",
+    "EnqueueError",
+    "EnqueueFailure",
+    "EnvelopeError",
+    "Every",
+    "HandlerError",
+    "Job",
+    "Manifest",
+    "ManifestError",
+    "Once",
+    "Outcome",
+    "PartialEnqueueError",
+    "PayloadError",
+    "Queue",
+    "Retry",
+    "RotaError",
+    "Run",
+    "Schedule",
+    "ScheduleError",
+    "SettingsError",
+    "Worker",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rota' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"rota.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,32 @@
+"""Reading a deployment's settings from SSM Parameter Store."""
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from rota.aws.session import NO_CREDENTIALS, client, no_credentials
+from rota.errors import SettingsError
+from rota.settings import STAGE_VARIABLE, Settings, parameter_name
+
+
+def read_settings(manifest: str, stage: str) -> Settings:
+    """The settings of one deployment.
+
+    Raises `SettingsError` that says, in a line, what is missing and what to type.
+    """
+    name = parameter_name(manifest, stage)
+    try:
+        answer = client("ssm").get_parameter(Name=name)
+    except NO_CREDENTIALS:
+        raise no_credentials() from None
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code")
+        if code == "ParameterNotFound":
+            raise SettingsError(
+                f"there is no parameter {name} in this account and region; type: cdk deploy (or choose another stage "
+                f"with {STAGE_VARIABLE})"
+            ) from None
+        if code in ("ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId"):
+            raise SettingsError(f"AWS does not accept these credentials ({code}); type: aws configure") from None
+        raise SettingsError(f"parameter {name} cannot be read: {error}; this role needs ssm:GetParameter on it") from None
+    except BotoCoreError as error:
+        raise SettingsError(f"parameter {name} cannot be read: {error}") from None
+    return Settings.decode(answer["Parameter"]["Value"], source=f"parameter {name}")

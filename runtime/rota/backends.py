@@ -1,0 +1,28 @@
+"""The composition root: from settings to real services, each imported where it is needed."""
+
+from rota.queues.base import QueueBackend
+from rota.settings import Settings, from_environment, stage
+
+
+def settings_of(manifest: str) -> Settings:
+    """The settings of this process's deployment of a manifest: from `ROTA_SETTINGS`, else from SSM.
+
+    Raises `SettingsError`.
+    """
+    if found := from_environment():
+        return found
+    from rota.aws.parameters import read_settings
+
+    return read_settings(manifest, stage())
+
+
+def queue_backend(manifest: str, *, connections: int = 10, settings: Settings | None = None) -> QueueBackend:
+    """The queues of this process's deployment of a manifest, on SQS; of `settings` where they are known already.
+
+    Raises `SettingsError`.
+    """
+    from rota.aws.session import client
+    from rota.queues.sqs import SqsBackend
+
+    settings = settings or settings_of(manifest)
+    return SqsBackend(client("sqs", connections=connections), settings)

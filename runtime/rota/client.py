@@ -1,0 +1,110 @@
+"""Enqueue: ask for a run from anywhere, above all from a web process."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, TypeVar, overload
+
+from rota import backends, payloads
+from rota.clock import Clock, SystemClock
+from rota.envelope import Envelope
+from rota.errors import EnqueueError, PayloadError
+from rota.manifest import MAX_DELAY, Job, Manifest
+from rota.queues.base import Outgoing, QueueBackend
+from rota.validators import duration_problem
+
+P = TypeVar("P")
+
+MAX_BYTES = 1024 * 1024
+"""Of one message. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
+
+
+@dataclass(frozen=True)
+class EnqueueFailure:
+    """One payload of many that was not enqueued."""
+
+    index: int
+    """Its place among those given."""
+    reason: str
+
+
+class PartialEnqueueError(EnqueueError):
+    """Some runs were not enqueued; `failures` says which and why, `run_ids` has an id for each that was and None for the rest."""
+
+    def __init__(self, message: str, *, failures: Sequence[EnqueueFailure], run_ids: Sequence[str | None]) -> None:
+        super().__init__(message)
+        self.failures = tuple(failures)
+        self.run_ids = tuple(run_ids)
+
+
+class Client:
+    """Enqueues the jobs of a manifest. Safe to share among threads; makes no request before the first enqueue.
+
+    `backend` replaces the deployment's SQS queues, for tests and other backends.
+    """
+
+    def __init__(self, manifest: Manifest, *, backend: QueueBackend | None = None, clock: Clock | None = None) -> None:
+        self._manifest = manifest
+        self._given = backend
+        self._clock = clock or SystemClock()
+
+    @cached_property
+    def _backend(self) -> QueueBackend:
+        return self._given or backends.queue_backend(self._manifest.name)
+
+    @overload
+    def enqueue(self, job: Job[None], *, delay: timedelta = ...) -> str: ...
+    @overload
+    def enqueue(self, job: Job[P], payload: P, *, delay: timedelta = ...) -> str: ...
+    def enqueue(self, job: Job[Any], payload: Any = None, *, delay: timedelta = timedelta()) -> str:
+        """Ask for one run, `delay` from now (whole seconds, up to 15 minutes; none by default). Returns the run id.
+
+        Raises `PayloadError` for a payload that does not fit, `EnqueueError` for a job that is not in the manifest, a delay
+        or a size that SQS does not take, or a message that it refused, `SettingsError` where there is no deployment.
+        """
+        try:
+            return self.enqueue_many(job, [payload], delay=delay)[0]
+        except PartialEnqueueError as error:
+            raise EnqueueError(f"job {job.name!r}: {error.failures[0].reason}") from error
+
+    def enqueue_many(self, job: Job[P], payloads: Iterable[P], *, delay: timedelta = timedelta()) -> list[str]:
+        """Ask for one run for each payload, in requests of up to 10 messages. Returns the run ids in the same order.
+
+        Nothing is sent unless every payload fits. Raises what `enqueue` raises, and `PartialEnqueueError` where the service
+        took some and not others.
+        """
+        declared = self._manifest.find(job.name)
+        if declared is not job and declared != job:
+            raise EnqueueError(f"job {job.name!r} is not in manifest {self._manifest.name!r}; add it there, for workers find it there")
+        if problem := duration_problem("delay", delay, least=timedelta(), most=MAX_DELAY):
+            raise EnqueueError(f"job {job.name!r}: {problem}. SQS holds a message back for 15 minutes at the most")
+        now = self._clock.now()
+        runs = [Envelope.new(job.name, _encode(job, payload), now=now) for payload in payloads]
+        messages = [Outgoing(_body(job, run), delay=int(delay.total_seconds())) for run in runs]
+        refused = {failed.index: failed.reason for failed in self._backend.queue(job.target.name).send(messages)}
+        if refused:
+            raise PartialEnqueueError(
+                f"job {job.name!r}: {len(refused)} of {len(runs)} runs were not enqueued; the first: {next(iter(refused.values()))}",
+                failures=[EnqueueFailure(index, reason) for index, reason in sorted(refused.items())],
+                run_ids=[None if index in refused else run.run for index, run in enumerate(runs)],
+            )
+        return [run.run for run in runs if run.run]
+
+
+def _encode(job: Job[Any], payload: Any) -> Any:
+    if job.payload is None:
+        if payload is not None:
+            raise PayloadError(f"job {job.name!r} takes no payload; got {payload!r}")
+        return None
+    try:
+        return payloads.encode(job.payload, payload)
+    except PayloadError as error:
+        raise PayloadError(f"job {job.name!r}: {error}") from None
+
+
+def _body(job: Job[Any], run: Envelope) -> str:
+    body = run.encode()
+    if (size := len(body.encode())) > MAX_BYTES:
+        raise EnqueueError(f"job {job.name!r}: the message has {size} bytes, SQS takes {MAX_BYTES}; put the data in S3 and its key here")
+    return body

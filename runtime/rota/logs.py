@@ -1,0 +1,42 @@
+"""Log records that know their run: each carries `job`, `run_id`, `attempt` and `queue`, the handler's own included."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from rota.run import Run
+
+_current: ContextVar[Run | None] = ContextVar("rota_run", default=None)
+_installed = False
+
+
+@contextmanager
+def of_run(run: Run) -> Iterator[None]:
+    """What is logged inside belongs to `run`, in this thread and in what it awaits."""
+    token = _current.set(run)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def install() -> None:
+    """Let every log record made during a run carry its fields. Once a process; records made elsewhere stay as they are.
+
+    A record factory, not a filter: filters see only the records of the logger or handler they hang on.
+    """
+    global _installed
+    if _installed:
+        return
+    _installed = True
+    make = logging.getLogRecordFactory()
+
+    def with_run(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make(*args, **kwargs)
+        if (run := _current.get()) is not None:
+            record.job, record.run_id, record.attempt, record.queue = run.job, run.id, run.attempt, run.queue
+        return record
+
+    logging.setLogRecordFactory(with_run)

@@ -1,0 +1,1 @@
+"""Where runs wait: one protocol, a backend a file."""

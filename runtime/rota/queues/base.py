@@ -1,0 +1,69 @@
+"""What rota asks of a queue service. Delivery is at least once, in no order; a received message hides, then returns."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+MAX_BATCH = 10
+"""Messages in one request at the most."""
+
+
+class Message(NamedTuple):
+    """A received message: hidden from others until its visibility ends."""
+
+    body: str
+    receipt: str
+    """Names this delivery, not the message: a later delivery of the same has another."""
+
+
+class Outgoing(NamedTuple):
+    """A message to send."""
+
+    body: str
+    delay: int = 0
+    """Whole seconds before it can be received, up to 900."""
+    attributes: dict[str, str] = {}
+    """Text beside the body, for people and other programs."""
+
+
+class SendFailure(NamedTuple):
+    """A message that the service did not take."""
+
+    index: int
+    """Its place among those sent."""
+    reason: str
+
+
+class MessageQueue(Protocol):
+    """One queue.
+
+    Methods take any number of messages and split it into the service's batches. They raise `BackendError` when the
+    service does not answer; what it refuses message by message is returned.
+    """
+
+    def receive(self, limit: int, wait: float) -> list[Message]:
+        """Up to `limit` messages, at most 10, waiting up to `wait` seconds (at most 20) for the first."""
+        ...
+
+    def send(self, messages: Sequence[Outgoing]) -> list[SendFailure]:
+        """Send each; returns those not taken."""
+        ...
+
+    def delete(self, receipts: Sequence[str]) -> list[str]:
+        """Acknowledge; returns the receipts refused. Deleting what is gone is no refusal."""
+        ...
+
+    def change_visibility(self, receipts: Sequence[str], seconds: int) -> list[str]:
+        """Hide for `seconds` from now, 0 to give back at once; returns the receipts no longer held."""
+        ...
+
+
+class QueueBackend(Protocol):
+    """The queues of one deployment."""
+
+    def queue(self, name: str) -> MessageQueue:
+        """The queue of that declared name. Raises `SettingsError` where the deployment has none."""
+        ...
+
+    def dead_letters(self, name: str) -> MessageQueue:
+        """Its dead-letter queue."""
+        ...

@@ -1,0 +1,114 @@
+"""Queues in this process's memory, with SQS's semantics: for tests, on any `Clock`."""
+
+import itertools
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rota.clock import Clock, SystemClock
+from rota.queues.base import MAX_BATCH, Message, Outgoing, SendFailure
+
+_POLL = 0.005  # real seconds between looks at a clock that a test moves
+
+
+@dataclass
+class _Stored:
+    outgoing: Outgoing
+    visible_at: float
+    receipt: str = ""
+    deliveries: int = 0
+
+
+@dataclass
+class MemoryQueue:
+    """One queue. `visibility_timeout` in seconds; with `dead_letters` and `max_deliveries`, it moves what is delivered more
+    often, as SQS's redrive policy does."""
+
+    visibility_timeout: float = 60
+    clock: Clock = field(default_factory=SystemClock)
+    dead_letters: "MemoryQueue | None" = None
+    max_deliveries: int = 20
+
+    def __post_init__(self) -> None:
+        self._stored: list[_Stored] = []
+        self._lock = threading.Lock()
+        self._serial = itertools.count()
+
+    def receive(self, limit: int, wait: float) -> list[Message]:
+        end = self.clock.monotonic() + wait
+        pause = threading.Event()
+        while True:
+            with self._lock:
+                if caught := self._take(min(limit, MAX_BATCH)):
+                    return caught
+            if self.clock.monotonic() >= end:
+                return []
+            pause.wait(_POLL)
+
+    def _take(self, limit: int) -> list[Message]:
+        now, caught = self.clock.monotonic(), []
+        for stored in [stored for stored in self._stored if stored.visible_at <= now]:
+            if self.dead_letters and stored.deliveries >= self.max_deliveries:
+                self._stored.remove(stored)
+                self.dead_letters.send([stored.outgoing._replace(delay=0)])
+                continue
+            if len(caught) == limit:
+                break
+            stored.deliveries += 1
+            stored.receipt = f"receipt-{next(self._serial)}"
+            stored.visible_at = now + self.visibility_timeout
+            caught.append(Message(stored.outgoing.body, stored.receipt))
+        return caught
+
+    def send(self, messages: Sequence[Outgoing]) -> list[SendFailure]:
+        now = self.clock.monotonic()
+        with self._lock:
+            self._stored += [_Stored(message, now + message.delay) for message in messages]
+        return []
+
+    def delete(self, receipts: Sequence[str]) -> list[str]:
+        with self._lock:
+            self._stored = [stored for stored in self._stored if stored.receipt not in receipts]
+        return []
+
+    def change_visibility(self, receipts: Sequence[str], seconds: int) -> list[str]:
+        now = self.clock.monotonic()
+        with self._lock:
+            held = {stored.receipt: stored for stored in self._stored if stored.receipt and stored.visible_at > now}
+            for receipt in receipts:
+                if receipt in held:
+                    held[receipt].visible_at = now + seconds
+        return [receipt for receipt in receipts if receipt not in held]
+
+    @property
+    def waiting(self) -> list[Outgoing]:
+        """The messages that nobody holds, delayed ones included."""
+        now = self.clock.monotonic()
+        with self._lock:
+            return [s.outgoing for s in self._stored if s.visible_at <= now or not s.receipt]
+
+    def __len__(self) -> int:
+        """All messages, held ones included."""
+        return len(self._stored)
+
+
+class MemoryBackend:
+    """Every queue anyone asks for, made at the first mention."""
+
+    def __init__(self, *, visibility_timeout: float = 60, max_deliveries: int = 20, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._visibility_timeout, self._max_deliveries = visibility_timeout, max_deliveries
+        self._queues: dict[str, MemoryQueue] = {}
+
+    def queue(self, name: str) -> MemoryQueue:
+        """The queue of that name."""
+        if name not in self._queues:
+            dead = MemoryQueue(self._visibility_timeout, self._clock)
+            self._queues[name] = MemoryQueue(self._visibility_timeout, self._clock, dead, self._max_deliveries)
+        return self._queues[name]
+
+    def dead_letters(self, name: str) -> MemoryQueue:
+        """Its dead-letter queue."""
+        dead = self.queue(name).dead_letters
+        assert dead is not None  # queue() gives every queue one
+        return dead

@@ -1,0 +1,132 @@
+"""SQS: the queues of a deployment, by boto3.
+
+Limits: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from rota.errors import BackendError, SettingsError
+from rota.queues.base import MAX_BATCH, Message, Outgoing, SendFailure
+from rota.settings import QueueSettings, Settings
+
+MAX_BYTES = 1024 * 1024
+"""Of one message, and of all the messages in one request."""
+
+_ATTRIBUTE_BYTES = 64  # what an attribute weighs beside its text: name, type, and room to spare
+
+
+class SqsQueue:
+    """One SQS queue. `client` is a boto3 SQS client (boto3 has no types of its own, hence Any)."""
+
+    def __init__(self, client: Any, url: str) -> None:
+        self._client, self._url = client, url
+
+    def receive(self, limit: int, wait: float) -> list[Message]:
+        with _told(f"receive from {self._url}"):
+            answer = self._client.receive_message(
+                QueueUrl=self._url, MaxNumberOfMessages=min(limit, MAX_BATCH), WaitTimeSeconds=round(wait)
+            )
+        return [Message(read["Body"], read["ReceiptHandle"]) for read in answer.get("Messages", ())]
+
+    def send(self, messages: Sequence[Outgoing]) -> list[SendFailure]:
+        failures = []
+        for batch in _batches(messages):
+            entries = [_entry(index, messages[index]) for index in batch]
+            with _told(f"send to {self._url}"):
+                answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+            failures += [
+                SendFailure(int(failed["Id"]), f"{failed['Code']}: {failed.get('Message', '')}")
+                for failed in answer.get("Failed", ())
+            ]
+        return failures
+
+    def delete(self, receipts: Sequence[str]) -> list[str]:
+        refused = []
+        for batch in _tens(receipts):
+            entries = [{"Id": str(i), "ReceiptHandle": receipt} for i, receipt in enumerate(batch)]
+            with _told(f"delete from {self._url}"):
+                answer = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
+            refused += [batch[int(failed["Id"])] for failed in answer.get("Failed", ())]
+        return refused
+
+    def change_visibility(self, receipts: Sequence[str], seconds: int) -> list[str]:
+        lost = []
+        for batch in _tens(receipts):
+            entries = [
+                {"Id": str(i), "ReceiptHandle": receipt, "VisibilityTimeout": seconds} for i, receipt in enumerate(batch)
+            ]
+            with _told(f"change visibility in {self._url}"):
+                answer = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+            # A fault of the service is no word about the message: it is still held until its time ends.
+            lost += [batch[int(failed["Id"])] for failed in answer.get("Failed", ()) if failed.get("SenderFault", True)]
+        return lost
+
+
+class SqsBackend:
+    """The queues that a deployment's settings name."""
+
+    def __init__(self, client: Any, settings: Settings) -> None:
+        self._client, self._settings = client, settings
+
+    def queue(self, name: str) -> SqsQueue:
+        """The queue of that declared name. Raises `SettingsError` where the deployment has none."""
+        return SqsQueue(self._client, self._find(name).url)
+
+    def dead_letters(self, name: str) -> SqsQueue:
+        """Its dead-letter queue."""
+        return SqsQueue(self._client, self._find(name).dead_letter_url)
+
+    def _find(self, name: str) -> QueueSettings:
+        settings = self._settings
+        if name not in settings.queues:
+            raise SettingsError(
+                f"queue {name!r} is not in the deployed settings of {settings.manifest!r}, stage {settings.stage!r} "
+                f"(it has {', '.join(settings.queues) or 'none'}); deploy it: `cdk deploy`"
+            )
+        return settings.queues[name]
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise BackendError(f"SQS did not {what}: {error}") from error
+
+
+def _tens(receipts: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (receipts[start : start + MAX_BATCH] for start in range(0, len(receipts), MAX_BATCH))
+
+
+def _batches(messages: Sequence[Outgoing]) -> Iterator[list[int]]:
+    """Indexes, in batches within the limits of count and bytes."""
+    batch: list[int] = []
+    total = 0
+    for index, message in enumerate(messages):
+        size = weight(message)
+        if batch and (len(batch) == MAX_BATCH or total + size > MAX_BYTES):
+            yield batch
+            batch, total = [], 0
+        batch.append(index)
+        total += size
+    if batch:
+        yield batch
+
+
+def weight(message: Outgoing) -> int:
+    """What a message counts towards `MAX_BYTES`: body and attributes, in UTF-8."""
+    attributes = sum(len(value.encode()) + _ATTRIBUTE_BYTES for value in message.attributes.values())
+    return len(message.body.encode()) + attributes
+
+
+def _entry(index: int, message: Outgoing) -> dict[str, Any]:
+    entry: dict[str, Any] = {"Id": str(index), "MessageBody": message.body, "DelaySeconds": message.delay}
+    if message.attributes:
+        entry["MessageAttributes"] = {
+            name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items()
+        }
+    return entry

@@ -1,0 +1,66 @@
+"""What a handler receives, and what became of its attempt."""
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Stop:
+    """The word to stop: an event, and why. Set from another thread than the handler's."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.reason: str | None = None
+        self.due: float | None = None
+        """When the attempt's deadline is, on the monotonic clock; None where it has none."""
+
+    def request(self, reason: str) -> None:
+        """Say it. The first reason stands."""
+        if not self.event.is_set():
+            self.reason = reason
+            self.event.set()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One request to execute a job, as its handler sees it."""
+
+    job: str
+    id: str
+    """The same through retries, hand-backs and duplicate deliveries."""
+    attempt: int
+    """Counted from 1."""
+    queue: str
+    scheduled_at: datetime | None = None
+    """The occurrence this run is for; None for an enqueued run. Work on this, not on the present time."""
+    enqueued_at: datetime | None = None
+    """When the run was first enqueued, where a client did it."""
+    deadline: datetime | None = None
+    """When the job's timeout ends for this attempt; None where it has none."""
+    stop: Stop = field(default_factory=Stop, repr=False, compare=False)
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether this handler should stop: it no longer owns the run, its deadline has passed, or the process is ending."""
+        return self.stop.event.is_set()
+
+    @property
+    def stop_event(self) -> threading.Event:
+        """The same as an event, to wait on in place of `time.sleep`."""
+        return self.stop.event
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why it should stop, or None."""
+        return self.stop.reason
+
+
+class Outcome(StrEnum):
+    """What became of an attempt; a reason always stands beside it."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    ABANDONED = "abandoned"
+    CANCELLED = "cancelled"

@@ -1,0 +1,90 @@
+"""The names that a deployment and its servers share, and the only reader of the environment.
+
+A deployment writes its settings (names and URLs alone) to one SSM parameter; servers read it, unless a variable overrides.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from rota.errors import SettingsError
+from rota.validators import stage_problem
+
+VERSION = 1
+
+STAGE_VARIABLE = "ROTA_STAGE"
+"""Which deployment of the manifest this server belongs to; "default" unless set."""
+SETTINGS_VARIABLE = "ROTA_SETTINGS"
+"""The settings themselves, as JSON; nothing is then read from SSM. `Rota.environment` gives it for containers."""
+WORKER_VARIABLE = "ROTA_WORKER"
+""""off" makes `Worker.start()` do nothing in this process: for migrations, shells and tests."""
+
+DEFAULT_STAGE = "default"
+
+
+@dataclass(frozen=True)
+class QueueSettings:
+    """Where a queue is."""
+
+    url: str
+    dead_letter_url: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a deployment tells its servers."""
+
+    manifest: str
+    stage: str
+    queues: Mapping[str, QueueSettings]
+
+    def encode(self) -> str:
+        """The parameter's value."""
+        queues = {name: asdict(queue) for name, queue in self.queues.items()}
+        return json.dumps(
+            {"version": VERSION, "manifest": self.manifest, "stage": self.stage, "queues": queues}, separators=(",", ":")
+        )
+
+    @classmethod
+    def decode(cls, text: str, *, source: str) -> "Settings":
+        """The settings of a parameter's value. Raises `SettingsError` that names `source`."""
+        try:
+            read = json.loads(text)
+            version = read["version"]
+            if version != VERSION:
+                raise SettingsError(
+                    f"{source} has settings version {version!r}, and this rota reads version {VERSION}: "
+                    "install the rota of the deployment, `pip install --upgrade rota`, or deploy again, `cdk deploy`"
+                )
+            return cls(
+                manifest=read["manifest"],
+                stage=read["stage"],
+                queues={name: QueueSettings(**queue) for name, queue in read["queues"].items()},
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SettingsError(f"{source} does not hold rota settings ({error!r}); deploy again: `cdk deploy`") from None
+
+
+def parameter_name(manifest: str, stage: str) -> str:
+    """The SSM parameter that holds a deployment's settings."""
+    return f"/rota/{manifest}/{stage}"
+
+
+def stage() -> str:
+    """The stage this process belongs to. Raises `SettingsError` for one that cannot be."""
+    name = os.environ.get(STAGE_VARIABLE) or DEFAULT_STAGE
+    if problem := stage_problem(name):
+        raise SettingsError(f"{STAGE_VARIABLE}: {problem}")
+    return name
+
+
+def from_environment() -> Settings | None:
+    """The settings in `ROTA_SETTINGS`, or None where it is not set."""
+    text = os.environ.get(SETTINGS_VARIABLE)
+    return Settings.decode(text, source=SETTINGS_VARIABLE) if text else None
+
+
+def worker_is_off() -> bool:
+    """Whether `ROTA_WORKER=off` keeps workers from starting in this process."""
+    return os.environ.get(WORKER_VARIABLE, "").lower() == "off"

@@ -1,0 +1,54 @@
+"""Servers that load the application and then fork: threads must run in the children alone.
+
+A thread does not live through a fork, and one left in the master would run jobs in a process that serves nobody. So a worker
+that is started in the master of a preloading server waits, and starts in each child; one that runs already when its process
+forks (a handler that uses multiprocessing) stays with the parent, and the child has none.
+"""
+
+import os
+import sys
+import weakref
+from typing import Protocol
+
+
+class Forkable(Protocol):
+    """What a worker does at a fork."""
+
+    def after_fork_in_child(self) -> None:
+        """Forget the parent's threads, or start if it waited for this."""
+        ...
+
+
+_workers: "weakref.WeakSet[Forkable]" = weakref.WeakSet()
+_registered = False
+
+
+def watch(worker: Forkable) -> None:
+    """Tell `worker` of forks from now on."""
+    global _registered
+    _workers.add(worker)
+    if not _registered:
+        _registered = True
+        os.register_at_fork(after_in_child=_tell)
+
+
+def _tell() -> None:
+    for worker in list(_workers):
+        worker.after_fork_in_child()
+
+
+def in_preloading_master() -> bool:
+    """Whether a server's master is loading the application, to fork afterwards.
+
+    gunicorn does not say so anywhere, but the stack does: its arbiter loads the application, and no gunicorn worker is above
+    it. uWSGI counts its masters' processes as worker 0.
+    """
+    modules = []
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        frame = frame.f_back
+        modules.append(frame.f_globals.get("__name__", ""))
+    if "gunicorn.arbiter" in modules:
+        return not any(name.startswith("gunicorn.workers.") for name in modules)
+    uwsgi = sys.modules.get("uwsgi")
+    return uwsgi is not None and uwsgi.worker_id() == 0

@@ -1,0 +1,47 @@
+"""What a worker holds: queues it consumes, and messages it has received and not settled."""
+
+from dataclasses import dataclass
+
+from rota.manifest import Queue
+from rota.queues.base import MessageQueue
+from rota.run import Stop
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A queue that this worker consumes, with its dead-letter queue."""
+
+    declared: Queue
+    messages: MessageQueue
+    dead_letters: MessageQueue
+
+    @property
+    def name(self) -> str:
+        return self.declared.name
+
+    @property
+    def visibility(self) -> int:
+        """Seconds that a message stays hidden after each word from this worker."""
+        return int(self.declared.visibility_timeout.total_seconds())
+
+
+class Held:
+    """A message in hand, from its receipt until it is settled. Times are of the monotonic clock."""
+
+    __slots__ = ("body", "received_at", "receipt", "settled", "source", "stop", "visible_at")
+
+    def __init__(self, source: Source, body: str, receipt: str, received_at: float) -> None:
+        self.source, self.body, self.receipt = source, body, receipt
+        self.received_at = received_at
+        self.visible_at = received_at + source.visibility
+        """When SQS gives it to another, unless it is extended before."""
+        self.stop = Stop()
+        self.settled = False
+
+    def is_lost(self, now: float) -> bool:
+        """Whether another worker may hold it by now."""
+        return now >= self.visible_at
+
+    def lose(self) -> None:
+        """The queue no longer counts this worker as its holder."""
+        self.visible_at = float("-inf")

@@ -1,0 +1,231 @@
+"""Worker: composes the roles, starts and stops their threads."""
+
+import asyncio
+import atexit
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from rota import backends, logs, settings
+from rota.clock import Clock, SystemClock
+from rota.errors import ManifestError
+from rota.manifest import Manifest, Queue
+from rota.queues.base import QueueBackend
+from rota.runner import Runner
+from rota.worker import forking
+from rota.worker.held import Source
+from rota.worker.keeper import Keeper
+from rota.worker.poller import Poller
+from rota.worker.settler import Settler
+from rota.worker.waiting_room import WaitingRoom
+
+log = logging.getLogger("rota.worker")
+
+LONG_POLL = timedelta(seconds=20)
+"""The longest that SQS lets a poll wait."""
+
+GRACE = timedelta(seconds=30)
+
+
+class Worker:
+    """Runs the jobs of a manifest, in daemon threads of this process.
+
+    `queues`: which to consume; all of the manifest's unless given. `concurrency`: how many runs at once, 8 unless given, shared
+    by the queues. `grace`: how long `stop` lets running jobs finish, 30 seconds unless given. `long_poll`: how long a poll of an
+    empty queue waits, 20 seconds unless given, which is what SQS allows at the most; `stop` waits for an open poll, so that
+    what it catches goes back at once. `hand_back_delay`: how long, about, a run of a job unknown here stays away, 30 seconds
+    unless given. `backend` and `clock` replace SQS and the machine's clock, for tests and other backends.
+
+    `start()` installs no signal handlers. In a web server it stops at exit, or with its `lifespan`:
+    `FastAPI(lifespan=worker.lifespan)`. Under a preloading server (gunicorn --preload) its threads start in the children.
+
+    Raises `ManifestError` for a queue that no job of the manifest names, or a concurrency under 1.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        *,
+        queues: Sequence[Queue] | None = None,
+        concurrency: int = 8,
+        grace: timedelta = GRACE,
+        long_poll: timedelta = LONG_POLL,
+        hand_back_delay: timedelta = timedelta(seconds=30),
+        backend: QueueBackend | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._manifest = manifest
+        self._queues = tuple(manifest.queues if queues is None else queues)
+        self._concurrency = concurrency
+        self._grace, self._long_poll, self._hand_back_delay = grace, long_poll, hand_back_delay
+        self._backend = backend
+        self._clock = clock or SystemClock()
+        self._crew: _Crew | None = None
+        self._waits_for_fork = False
+        if unknown := [queue.name for queue in self._queues if queue not in manifest.queues]:
+            known = ", ".join(queue.name for queue in manifest.queues) or "none"
+            raise ManifestError(f"no job of manifest {manifest.name!r} has queue {unknown[0]!r} as its target; it has {known}")
+        if not self._queues:
+            raise ManifestError(f"manifest {manifest.name!r} has no job, so there is no queue to consume")
+        if concurrency < 1:
+            raise ManifestError(f"concurrency must be at least 1; got {concurrency}")
+
+    @property
+    def started(self) -> bool:
+        """Whether its threads run in this process."""
+        return self._crew is not None
+
+    def start(self) -> Self:
+        """Start the threads; once, however often it is called. Does nothing where `ROTA_WORKER=off`.
+
+        Raises `SettingsError` where the deployment's settings cannot be found.
+        """
+        if settings.worker_is_off():
+            log.info("%s is off: no worker is started in this process", settings.WORKER_VARIABLE)
+        elif forking.in_preloading_master():
+            self._waits_for_fork = True
+            forking.watch(self)
+            log.info("worker waits for this server's children, to start in each")
+        elif self._crew is None:
+            self._launch()
+        return self
+
+    def _launch(self) -> None:
+        # A request for each poller and slot may be under way at once, and a few of the keeper's and settler's.
+        connections = self._concurrency + len(self._queues) + 2
+        backend = self._backend or backends.queue_backend(self._manifest.name, connections=connections)
+        sources = [Source(queue, backend.queue(queue.name), backend.dead_letters(queue.name)) for queue in self._queues]
+        runner = Runner(self._manifest, clock=self._clock, hand_back_delay=self._hand_back_delay)
+        logs.install()
+        forking.watch(self)
+        self._crew = _Crew(sources, runner, self._clock, slots=self._concurrency, long_poll=self._long_poll)
+        atexit.register(self._at_exit)
+        log.info("worker started: queues %s, %d slots", ", ".join(q.name for q in self._queues), self._concurrency)
+
+    def stop(self, grace: timedelta | None = None) -> bool:
+        """Stop: what has not started goes back at once, what runs may finish within `grace` (that of the worker unless given).
+
+        Returns whether everything has finished. What has not is told to stop, and its message is left to become visible by
+        itself: a thread cannot be killed, and while it lives nobody else should have its run.
+        """
+        crew, self._crew = self._crew, None
+        if crew is None:
+            return True
+        atexit.unregister(self._at_exit)
+        finished = crew.stop((self._grace if grace is None else grace).total_seconds())
+        log.info("worker stopped" if finished else "worker stopped, with runs still in its threads")
+        return finished
+
+    def _at_exit(self) -> None:
+        crew = self._crew
+        if not self.stop() and crew is not None:
+            crew.give_back_running()
+
+    def stop_and_exit(self) -> bool:
+        """`stop` for a process that ends right after: what still runs then is given back, for its thread ends too."""
+        crew = self._crew
+        finished = self.stop()
+        if crew is not None and not finished:
+            crew.give_back_running()
+        return finished
+
+    def after_fork_in_child(self) -> None:
+        """The parent's threads are not here. See `rota.worker.forking`."""
+        if self._crew is not None:
+            self._crew = None
+            atexit.unregister(self._at_exit)
+        if self._waits_for_fork:
+            self._waits_for_fork = False
+            # Not on this thread: the server has a child to set up, and this asks AWS for the settings first.
+            threading.Thread(target=self._launch_in_child, name="rota-start", daemon=True).start()
+
+    def _launch_in_child(self) -> None:
+        try:
+            self._launch()
+        except Exception:
+            log.exception("the worker did not start in this child")
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    @asynccontextmanager
+    async def lifespan(self, app: object) -> AsyncIterator[None]:
+        """Start and stop with an ASGI application: `FastAPI(lifespan=worker.lifespan)`, Starlette the same."""
+        await asyncio.to_thread(self.start)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(self.stop)
+
+
+class _Crew:
+    """The threads of a started worker."""
+
+    def __init__(
+        self, sources: list[Source], runner: Runner, clock: Clock, *, slots: int, long_poll: timedelta
+    ) -> None:
+        self._runner, self._clock = runner, clock
+        self._room = WaitingRoom(slots, sources)
+        self._keeper = Keeper(self._room, clock)
+        self._settler = Settler(sources, self._keeper, clock)
+        self._pollers = [
+            Poller(source, self._room, self._keeper, clock, long_poll=long_poll.total_seconds()) for source in sources
+        ]
+        # Eight looks a visibility timeout find what is due at its half with time to try again.
+        interval = min(1.0, *(source.visibility / 8 for source in sources))
+        self._keeping = _thread("keeper", lambda: self._keeper.run(interval))
+        self._settling = _thread("settler", self._settler.run)
+        self._working = [_thread(f"slot-{number}", self._work) for number in range(slots)]
+        self._polling = [_thread(f"poll-{p.source_name}", p.run) for p in self._pollers]
+
+    def _work(self) -> None:
+        while (held := self._room.take()) is not None:
+            started = self._clock.monotonic()
+            try:
+                verdict = self._runner.run(held.body, queue=held.source.name, stop=held.stop)
+                self._settler.settle(held, verdict)
+            except Exception:
+                log.exception("a run of queue %s was not settled; SQS will deliver it again", held.source.name)
+                self._keeper.forget(held)
+            finally:
+                self._room.leave(held, self._clock.monotonic() - started)
+
+    def stop(self, grace: float) -> bool:
+        """Stop the work before the heartbeats. Returns whether all work has ended within `grace` seconds."""
+        end = self._clock.monotonic() + grace
+        for poller in self._pollers:
+            poller.stop()
+        unstarted = self._room.close()
+        for source in {held.source for held in unstarted}:
+            self._keeper.give_back(source, [held for held in unstarted if held.source is source])
+        for thread in [*self._working, *self._polling]:
+            thread.join(max(0.0, end - self._clock.monotonic()))
+        for held in self._keeper.held:
+            held.stop.request("the grace time of the stopping worker has ended")
+        self._settler.stop()
+        self._settling.join(5)
+        self._keeper.stop()
+        self._keeping.join(5)
+        finished = not any(thread.is_alive() for thread in [*self._working, *self._polling])
+        if finished:
+            self._runner.close()
+        return finished
+
+    def give_back_running(self) -> None:
+        """For the end of the process: nothing of what is in hand can go on, so another server may have it at once."""
+        held = self._keeper.held
+        for source in {one.source for one in held}:
+            self._keeper.give_back(source, [one for one in held if one.source is source])
+
+
+def _thread(role: str, target: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=target, name=f"rota-{role}", daemon=True)
+    thread.start()
+    return thread
