@@ -2,9 +2,9 @@
 
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
-from rota_cdk import Rota
-
 from jobs import manifest
+
+from rota_cdk import Rota
 
 app = cdk.App()
 stack = cdk.Stack(app, "Shop")

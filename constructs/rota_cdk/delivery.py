@@ -70,7 +70,7 @@ def _let_rules_use_the_key(queue: "JobQueue") -> None:
     if not result.statement_added:
         Annotations.of(queue).add_warning_v2(
             "rota:imported-key",
-            f"queue {queue.declared.name!r}: encryption_key is imported, and its policy cannot be changed from here; let "
+            f"queue {queue.declared.name!r}: encryption_key is imported, its policy cannot be changed from here; let "
             f"{_EVENTS} use {' and '.join(KEY_ACTIONS)} there, or no occurrence will arrive",
         )
 

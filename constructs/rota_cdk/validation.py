@@ -88,8 +88,8 @@ QUEUE: Sequence[Limit[object]] = (
     Limit(
         lambda queue: not isinstance(queue, Queue),
         lambda queue: (
-            f"queue must be a rota.Queue; got {queue!r}. The SQS queue is made here, a standard one: a FIFO queue has no "
-            "delay for a single message, and keeps no order through retries"
+            f"queue must be a rota.Queue; got {queue!r}. The SQS queue is made here, a standard one: a FIFO queue has "
+            "no delay for a single message, and keeps no order through retries"
         ),
     ),
 )

@@ -84,7 +84,8 @@ class Demo:
         ]
 
     def _kill_one_at_work(self) -> None:
-        """Any server but the one whose page is asked, as soon as it is in the middle of a report, which takes seconds."""
+        """Any server but the one whose page is asked, as soon as it is in the middle of a report, which takes
+        seconds."""
         for victim in self._servers[1:]:
             running = self._running_on(victim)
             if self._killed is None and any(event["job"] == "build-report" for event in running):
@@ -136,7 +137,15 @@ def main() -> int:
 def _summary(seen: Count, never_seen: int, seconds: float) -> int:
     lost = len(seen.lost) + never_seen
     table = Table(title=f"\nSummary, after {seconds:.0f} s", title_justify="left", title_style="bold")
-    for heading in ("occurrences", "runs", "servers", "taken over", "acknowledgement\nlost at the kill", "ran again", "lost"):
+    for heading in (
+        "occurrences",
+        "runs",
+        "servers",
+        "taken over",
+        "acknowledgement\nlost at the kill",
+        "ran again",
+        "lost",
+    ):
         table.add_column(heading, justify="right")
     servers = "\n".join(f"{name}: {number}" for name, number in seen.by_server().items())
     cells = [seen.occurrences, len(seen.runs), servers, len(seen.taken_over), len(seen.unacknowledged)]
@@ -146,7 +155,9 @@ def _summary(seen: Count, never_seen: int, seconds: float) -> int:
         where = ", ".join(server for server, _ in seen.runs[run].finished)
         console.print(f"{seen.runs[run].job} started on {seen.killed}, which was killed, and finished on {where}.")
     if seen.killed is None or not seen.occurrences or not seen.taken_over:
-        console.print("[red]The demo did not see all it wanted to show: an occurrence, and a run taken over after the kill.")
+        console.print(
+            "[red]The demo did not see all it wanted to show: an occurrence, and a run taken over after the kill."
+        )
         return 1
     if lost or seen.ran_again:
         console.print("[red]Something was lost or ran again.")

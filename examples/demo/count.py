@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ACKNOWLEDGEMENT_SECONDS = 0.2
-"""How long an acknowledgement may be on its way: a server killed within it has finished a run that will be run again."""
+"""How long an acknowledgement may be on its way: a server killed within it has finished a run that will be run
+again."""
 
 
 @dataclass
@@ -43,7 +44,8 @@ class Count:
         return [
             name
             for name, run in self.runs.items()
-            if self.killed in run.started_on and any(server != self.killed for server, _ in run.finished)
+            if self.killed in run.started_on
+            and any(server != self.killed for server, _ in run.finished)
             and name not in self.unacknowledged
         ]
 
@@ -55,7 +57,9 @@ class Count:
     @property
     def ran_again(self) -> list[str]:
         """Runs that finished more than once, for no such reason."""
-        return [name for name, run in self.runs.items() if len(run.finished) > 1 and not self._finished_at_the_kill(run)]
+        return [
+            name for name, run in self.runs.items() if len(run.finished) > 1 and not self._finished_at_the_kill(run)
+        ]
 
     def _finished_at_the_kill(self, run: RunSeen) -> bool:
         at_the_kill = [

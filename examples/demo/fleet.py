@@ -23,7 +23,16 @@ class Server:
         self.port = _free_port()
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "uvicorn", "examples.shop.web:app", "--port", str(self.port), "--log-level", "warning"],
+                [
+                    sys.executable,
+                    "-m",
+                    "uvicorn",
+                    "examples.shop.web:app",
+                    "--port",
+                    str(self.port),
+                    "--log-level",
+                    "warning",
+                ],
                 env={**environment, "SHOP_SERVER": name},
                 stdout=output,
                 stderr=output,

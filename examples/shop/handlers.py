@@ -6,6 +6,7 @@ import time
 
 from examples.shop.journal import noted
 from jobs import Invoice, Report
+
 from rota import Run
 
 

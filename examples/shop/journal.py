@@ -1,6 +1,7 @@
 """A line for each thing that happens, in one file that all servers share: how the demo and its tests see the truth.
 
-A real application has no such file. It is written with one system call a line, so that a killed server leaves whole lines.
+A real application has no such file. It is written with one system call a line, so that a killed server leaves whole
+lines.
 """
 
 import json

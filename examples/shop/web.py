@@ -1,6 +1,6 @@
 """The shop's web server: a page that enqueues jobs, and beside it, in the same process, a worker.
 
-    uvicorn examples.shop.web:app
+uvicorn examples.shop.web:app
 """
 
 import html
@@ -34,7 +34,9 @@ def page(run: str = "") -> HTMLResponse:
     """Two forms, each enqueues a job."""
     said = f"Enqueued run <code>{html.escape(run)}</code>; one server of the fleet will run it." if run else ""
     jobs = ", ".join(job.name for job in manifest.jobs)
-    return HTMLResponse(_PAGE.format(server=html.escape(os.environ.get("SHOP_SERVER", "this server")), jobs=jobs, said=said))
+    return HTMLResponse(
+        _PAGE.format(server=html.escape(os.environ.get("SHOP_SERVER", "this server")), jobs=jobs, said=said)
+    )
 
 
 @app.post("/invoices")

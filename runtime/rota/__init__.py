@@ -52,7 +52,7 @@ _HOMES = {
     "Worker": "worker",
 }
 
-__all__ = [  # noqa: PLE0604, F822 - the names above; a test holds the two lists together
+__all__ = [
     "BackendError",
     "Client",
     "Cron",

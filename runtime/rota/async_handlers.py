@@ -15,8 +15,8 @@ class EventLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, Any], timeout: float | None) -> Any:
-        """Await `coroutine` there. After `timeout` seconds it is cancelled, and `TimeoutError` raised once it has ended: one
-        that does not heed the cancellation keeps its slot, as a thread would."""
+        """Await `coroutine` there. After `timeout` seconds it is cancelled, and `TimeoutError` raised once it has
+        ended: one that does not heed the cancellation keeps its slot, as a thread would."""
         future = asyncio.run_coroutine_threadsafe(self._bounded(coroutine, timeout), self._running())
         try:
             return future.result()

@@ -30,7 +30,8 @@ class EnqueueFailure:
 
 
 class PartialEnqueueError(EnqueueError):
-    """Some runs were not enqueued; `failures` says which and why, `run_ids` has an id for each that was and None for the rest."""
+    """Some runs were not enqueued; `failures` says which and why, `run_ids` has an id for each that was and None for
+    the rest."""
 
     def __init__(self, message: str, *, failures: Sequence[EnqueueFailure], run_ids: Sequence[str | None]) -> None:
         super().__init__(message)
@@ -60,8 +61,9 @@ class Client:
     def enqueue(self, job: Job[Any], payload: Any = None, *, delay: timedelta = timedelta()) -> str:
         """Ask for one run, `delay` from now (whole seconds, up to 15 minutes; none by default). Returns the run id.
 
-        Raises `PayloadError` for a payload that does not fit, `EnqueueError` for a job that is not in the manifest, a delay
-        or a size that SQS does not take, or a message that it refused, `SettingsError` where there is no deployment.
+        Raises `PayloadError` for a payload that does not fit, `EnqueueError` for a job that is not in the manifest, a
+        delay or a size that SQS does not take, or a message that it refused, `SettingsError` where there is no
+        deployment.
         """
         try:
             return self.enqueue_many(job, [payload], delay=delay)[0]
@@ -71,21 +73,24 @@ class Client:
     def enqueue_many(self, job: Job[P], payloads: Iterable[P], *, delay: timedelta = timedelta()) -> list[str]:
         """Ask for one run for each payload, in requests of up to 10 messages. Returns the run ids in the same order.
 
-        Nothing is sent unless every payload fits. Raises what `enqueue` raises, and `PartialEnqueueError` where the service
-        took some and not others.
+        Nothing is sent unless every payload fits. Raises what `enqueue` raises, and `PartialEnqueueError` where the
+        service took some and not others.
         """
         declared = self._manifest.find(job.name)
         if declared is not job and declared != job:
-            raise EnqueueError(f"job {job.name!r} is not in manifest {self._manifest.name!r}; add it there, for workers find it there")
+            raise EnqueueError(
+                f"job {job.name!r} is not in manifest {self._manifest.name!r}; add it there, for workers find it there"
+            )
         if problem := duration_problem("delay", delay, least=timedelta(), most=MAX_DELAY):
             raise EnqueueError(f"job {job.name!r}: {problem}. SQS holds a message back for 15 minutes at the most")
         now = self._clock.now()
         runs = [Envelope.new(job.name, _encode(job, payload), now=now) for payload in payloads]
         messages = [Outgoing(_body(job, run), delay=int(delay.total_seconds())) for run in runs]
-        refused = {failed.index: failed.reason for failed in self._backend.queue(job.target.name).send(messages)}
+        refused = {failed.place: failed.reason for failed in self._backend.queue(job.target.name).send(messages)}
         if refused:
             raise PartialEnqueueError(
-                f"job {job.name!r}: {len(refused)} of {len(runs)} runs were not enqueued; the first: {next(iter(refused.values()))}",
+                f"job {job.name!r}: {len(refused)} of {len(runs)} runs were not enqueued; "
+                f"the first: {next(iter(refused.values()))}",
                 failures=[EnqueueFailure(index, reason) for index, reason in sorted(refused.items())],
                 run_ids=[None if index in refused else run.run for index, run in enumerate(runs)],
             )
@@ -106,5 +111,8 @@ def _encode(job: Job[Any], payload: Any) -> Any:
 def _body(job: Job[Any], run: Envelope) -> str:
     body = run.encode()
     if (size := len(body.encode())) > MAX_BYTES:
-        raise EnqueueError(f"job {job.name!r}: the message has {size} bytes, SQS takes {MAX_BYTES}; put the data in S3 and its key here")
+        raise EnqueueError(
+            f"job {job.name!r}: the message has {size} bytes, SQS takes {MAX_BYTES}; "
+            "put the data in S3, and its key in the payload"
+        )
     return body

@@ -6,7 +6,7 @@ What needs more than one AWS expression, or has no equal there, is refused here.
 
 import re
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
 from rota.cron_aws import DAY_OF_MONTH, DAY_OF_WEEK, HOUR, MINUTE, MONTH, Field
@@ -29,17 +29,18 @@ def to_aws(text: str) -> str:
         raise ScheduleError(f"{text!r} has 6 fields; write Cron.aws({text!r}) if it is an AWS expression")
     if len(fields) != 5:
         raise ScheduleError(
-            f"{text!r} has {len(fields)} fields; a Unix cron expression has 5: minute hour day-of-month month day-of-week"
+            f"{text!r} has {len(fields)} fields; a Unix cron expression has 5: "
+            "minute hour day-of-month month day-of-week"
         )
     for title, field in zip(_TITLES, fields, strict=True):
         _refuse_what_is_not_plain(text, title, field)
     if fields[2] != "*" and fields[4] != "*":
         raise ScheduleError(
-            f"{text!r} restricts day-of-month ({fields[2]}) and day-of-week ({fields[4]}): in Unix cron that means either, "
-            "which one AWS expression cannot say; declare two jobs, one for each"
+            f"{text!r} restricts day-of-month ({fields[2]}) and day-of-week ({fields[4]}): in Unix cron that means "
+            "either, which one AWS expression cannot say; declare two jobs, one for each"
         )
     try:
-        parsed = CronSim(text, datetime(2000, 1, 1))
+        parsed = CronSim(text, datetime(2000, 1, 1, tzinfo=UTC))
     except CronSimError as error:
         raise ScheduleError(f"{text!r}: {str(error).lower()} field") from None
     days_of_week = {day % 7 + 1 for day in cast("set[int]", parsed.weekdays)}
@@ -60,12 +61,15 @@ def _refuse_what_is_not_plain(text: str, title: str, field: str) -> None:
     for term in field.split(","):
         match = _PLAIN_TERM.fullmatch(term)
         if not match:
-            raise ScheduleError(f"{text!r}: {title} field {field!r} is not Unix cron; for L, W, # and ? use Cron.aws(...)")
+            raise ScheduleError(
+                f"{text!r}: {title} field {field!r} is not Unix cron; for L, W, # and ? use Cron.aws(...)"
+            )
         start, last, step = match.group(1), match.group(3), match.group(4)
         if step and start != "*" and not last:
             # cron(8) implementations disagree: an error in some, "from there to the end" in others.
             raise ScheduleError(
-                f"{text!r}: {title} field {field!r} has a step after a single number; write a range, such as {start}-59{step}"
+                f"{text!r}: {title} field {field!r} has a step after a single number; "
+                f"write a range before it, such as {start}-59{step}"
             )
         if start == "*" and last:
             raise ScheduleError(f"{text!r}: {title} field {field!r} has a range that starts with '*'")
@@ -94,4 +98,6 @@ def spell_times(minutes_of_day: Collection[int]) -> tuple[str, ...]:
         hours = tuple(h for h in range(24) if h * 60 + minute in minutes_of_day)
         if hours:
             minutes_by_hours.setdefault(hours, set()).add(minute)
-    return tuple(f"{_spell(minutes, MINUTE)} {_spell(hours, HOUR)} * * ? *" for hours, minutes in minutes_by_hours.items())
+    return tuple(
+        f"{_spell(minutes, MINUTE)} {_spell(hours, HOUR)} * * ? *" for hours, minutes in minutes_by_hours.items()
+    )

@@ -1,4 +1,5 @@
-"""The wire format: one run as one message, JSON of version 1. Other languages may write it; docs/wire-format.md is the page.
+"""The wire format: one run as one message, JSON of version 1. Other languages may write it; docs/wire-format.md is the
+page.
 
 Everything but `rota` and `job` may be absent. A rule writes `fired_at`, a schedule `scheduled_at`, a client `run`.
 """
@@ -74,18 +75,20 @@ class Envelope:
         if not isinstance(read, dict) or "rota" not in read:
             raise EnvelopeError('not an envelope: a JSON object with a "rota" version is expected')
         if read["rota"] != VERSION:
-            raise EnvelopeError(f"envelope version {read['rota']!r} is not known here; this rota reads version {VERSION}")
-        job, run, attempt, error = read.get("job"), read.get("run"), read.get("attempt", 1), read.get("error")
+            raise EnvelopeError(
+                f"envelope version {read['rota']!r} is not known here; this rota reads version {VERSION}"
+            )
+        job, run, attempt, failure = read.get("job"), read.get("run"), read.get("attempt", 1), read.get("error")
         if not isinstance(job, str) or not job:
             raise EnvelopeError(f"job must be a name; got {job!r}")
         if run is not None and (not isinstance(run, str) or not run):
             raise EnvelopeError(f"run must be an id; got {run!r}")
         if not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 1:
             raise EnvelopeError(f"attempt must be a whole number from 1; got {attempt!r}")
-        if error is not None and not isinstance(error, str):
-            raise EnvelopeError(f"error must be text; got {error!r}")
+        if failure is not None and not isinstance(failure, str):
+            raise EnvelopeError(f"error must be text; got {failure!r}")
         instants = {name: _instant(name, read[name]) for name in _INSTANTS if read.get(name) is not None}
-        return cls(job=job, run=run, payload=read.get("payload"), attempt=attempt, error=error, **instants)
+        return cls(job=job, run=run, payload=read.get("payload"), attempt=attempt, error=failure, **instants)
 
 
 _INSTANTS = ("scheduled_at", "fired_at", "enqueued_at", "handed_back_at")

@@ -16,12 +16,18 @@ class RotaError(Exception):
 class ManifestError(RotaError):
     """The manifest does not hold together."""
 
+    subject: str | None = None
+    """What does not hold together, where it is known."""
+    problems: Sequence[str] = ()
+    """Each of its problems, where they are known."""
+
     @classmethod
     def of(cls, subject: str, problems: Sequence[str]) -> "ManifestError":
         """One error that lists every problem found in `subject`, so that a user mends them in one go."""
-        if len(problems) == 1:
-            return cls(f"{subject}: {problems[0]}")
-        return cls("\n".join([f"{subject}: {len(problems)} problems", *(f"  - {problem}" for problem in problems)]))
+        lines = [f"{subject}: {len(problems)} problems", *(f"  - {problem}" for problem in problems)]
+        error = cls("\n".join(lines) if len(problems) != 1 else f"{subject}: {problems[0]}")
+        error.subject, error.problems = subject, tuple(problems)
+        return error
 
 
 class ScheduleError(RotaError):

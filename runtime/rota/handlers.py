@@ -43,7 +43,7 @@ def _import(job: Job[Any]) -> Callable[..., Any]:
     module_name, _, path = job.handler.partition(":")
     try:
         found: Any = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's module may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # a user's module may raise anything
         raise _error(job, f"module {module_name!r} cannot be imported: {type(error).__name__}: {error}") from error
     for name in path.split("."):
         if not hasattr(found, name):
@@ -74,7 +74,7 @@ def _fit(job: Job[Any], function: Callable[..., Any]) -> Handler:
         elif parameter.default is inspect.Parameter.empty:
             wanted = "payload and run" if job.payload is not None else "run, for the job declares no payload"
             raise _error(job, f"parameter {name!r} has nothing to receive; a handler takes at most {wanted}")
-    is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
+    is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
     return Handler(function, payload_parameter, run_parameter, is_async)
 
 
@@ -83,7 +83,8 @@ def _check_annotation(job: Job[Any], name: str, annotation: Any) -> None:
         return
     if job.payload is not None and not issubclass(job.payload, annotation):
         raise _error(
-            job, f"parameter {name!r} is annotated {annotation.__name__}, but the job's payload is {job.payload.__name__}"
+            job,
+            f"parameter {name!r} is annotated {annotation.__name__}, but the job's payload is {job.payload.__name__}",
         )
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from rota.run import Run
 
 _current: ContextVar[Run | None] = ContextVar("rota_run", default=None)
-_installed = False
 
 
 @contextmanager
@@ -27,11 +26,9 @@ def install() -> None:
 
     A record factory, not a filter: filters see only the records of the logger or handler they hang on.
     """
-    global _installed
-    if _installed:
-        return
-    _installed = True
     make = logging.getLogRecordFactory()
+    if getattr(make, "knows_runs", False):
+        return
 
     def with_run(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = make(*args, **kwargs)
@@ -39,4 +36,5 @@ def install() -> None:
             record.job, record.run_id, record.attempt, record.queue = run.job, run.id, run.attempt, run.queue
         return record
 
+    with_run.knows_runs = True  # type: ignore[attr-defined] # a mark for the next call
     logging.setLogRecordFactory(with_run)

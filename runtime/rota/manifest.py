@@ -41,19 +41,17 @@ class Queue:
 
     name: str
     visibility_timeout: timedelta = timedelta(seconds=60)
-    """How long SQS waits for word from a worker before it gives a run to another: the time a crash costs. From 2 seconds to
-    12 hours; a job may take longer, for workers extend it while a handler runs."""
+    """How long SQS waits for word from a worker before it gives a run to another: the time a crash costs. From 2
+    seconds to 12 hours; a job may take longer, for workers extend it while a handler runs."""
     max_deliveries: int = 20
-    """After how many deliveries without a settled attempt a run goes to the dead-letter queue, from 1 to 1000. A backstop for
-    runs that kill their worker: retries and hand-backs do not count towards it."""
+    """After how many deliveries without a settled attempt a run goes to the dead-letter queue, from 1 to 1000. A
+    backstop for runs that kill their worker: retries and hand-backs do not count towards it."""
 
     def __post_init__(self) -> None:
         _refuse(
             f"queue {self.name!r}",
             name_problem(self.name),
-            duration_problem(
-                "visibility_timeout", self.visibility_timeout, least=2 * _SECOND, most=MAX_VISIBILITY
-            ),
+            duration_problem("visibility_timeout", self.visibility_timeout, least=2 * _SECOND, most=MAX_VISIBILITY),
             count_problem("max_deliveries", self.max_deliveries, least=1, most=1000),
         )
 
@@ -62,7 +60,8 @@ class Queue:
 class Retry:
     """What happens when a handler raises: how many attempts a run has, and how long it waits between them.
 
-    The wait before attempt n+1 is `backoff` doubled n-1 times, at most `max_backoff`, less a random share of up to `jitter`.
+    The wait before attempt n+1 is `backoff` doubled n-1 times, at most `max_backoff`, less a random share of up to
+    `jitter`.
 
     Raises `ManifestError` for a value outside its limits.
     """
@@ -97,8 +96,8 @@ class Retry:
 class Job(Generic[P]):
     """A named unit of work: a handler, the queue its runs go to and, if it has one, the schedule that makes them due.
 
-    Raises `ManifestError` for a value outside its limits. What concerns payload and input is checked by `Manifest`, which
-    names all the problems of all jobs at once.
+    Raises `ManifestError` for a value outside its limits. What concerns payload and input is checked by `Manifest`,
+    which names all the problems of all jobs at once.
     """
 
     name: str
@@ -112,8 +111,8 @@ class Job(Generic[P]):
     schedule: Schedule | None = None
     retry: Retry = field(default_factory=Retry)
     timeout: timedelta | None = None
-    """How long an attempt may take before it is told to stop, up to 12 hours; None for no limit but those of the queue. A
-    thread cannot be killed: see `Run.stop_requested`. An async handler is cancelled."""
+    """How long an attempt may take before it is told to stop, up to 12 hours; None for no limit but those of the queue.
+    A thread cannot be killed: see `Run.stop_requested`. An async handler is cancelled."""
     enabled: bool = True
     """False keeps the schedule deployed and silent. Runs already enqueued, and new ones, still run."""
     description: str = ""
@@ -140,8 +139,8 @@ class Manifest:
 
     `name` is part of every physical name on AWS: at most 32 lower-case letters, digits and hyphens.
 
-    Raises `ManifestError` that lists every problem: names used twice, a queue declared in two ways, a payload that is neither
-    a dataclass nor a pydantic model, an input that is missing or does not fit its payload.
+    Raises `ManifestError` that lists every problem: names used twice, a queue declared in two ways, a payload that is
+    neither a dataclass nor a pydantic model, an input that is missing or does not fit its payload.
     """
 
     _: KW_ONLY
@@ -160,7 +159,9 @@ class Manifest:
     def _twice(self) -> list[str]:
         jobs = [job.name for job in self.jobs]
         queues = [queue.name for queue in dict.fromkeys(job.target for job in self.jobs)]
-        problems = [f"job {name!r} is declared {jobs.count(name)} times" for name in dict.fromkeys(jobs) if jobs.count(name) > 1]
+        problems = [
+            f"job {name!r} is declared {jobs.count(name)} times" for name in dict.fromkeys(jobs) if jobs.count(name) > 1
+        ]
         return problems + [
             f"queue {name!r} is declared in {queues.count(name)} different ways; declare it once and share the object"
             for name in dict.fromkeys(queues)
@@ -209,6 +210,9 @@ def _input_problems(job: Job[Any]) -> list[str]:
             return [f"input: {error}"]
     elif job.schedule is not None and not payloads.has_default(job.payload):
         return [
-            f"payload {job.payload.__name__} needs a value, and a scheduled run has none; give input={job.payload.__name__}(...)"
+            (
+                f"payload {job.payload.__name__} needs a value, and a scheduled run has none; "
+                f"give input={job.payload.__name__}(...)"
+            )
         ]
     return []

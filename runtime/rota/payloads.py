@@ -1,7 +1,7 @@
-"""Payloads to JSON values and back, strictly: no number becomes a string on the way. pydantic is imported at first use."""
+"""Payloads to JSON values and back, strictly: no number becomes a string on the way. pydantic is imported at first
+use."""
 
 import dataclasses
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rota.errors import PayloadError
@@ -19,8 +19,16 @@ def type_problem(payload: Any) -> str | None:
     return f"payload must be a dataclass or a pydantic model; got {payload!r}"
 
 
-@cache
-def _adapter(payload: type[T]) -> "TypeAdapter[T]":
+_adapters: "dict[Any, TypeAdapter[Any]]" = {}
+
+
+def _adapter(payload: Any) -> "TypeAdapter[Any]":
+    if payload not in _adapters:
+        _adapters[payload] = _new_adapter(payload)
+    return _adapters[payload]
+
+
+def _new_adapter(payload: Any) -> "TypeAdapter[Any]":
     from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
 
     try:
@@ -29,8 +37,7 @@ def _adapter(payload: type[T]) -> "TypeAdapter[T]":
         raise PayloadError(f"payload {payload.__name__} has a field that JSON cannot carry: {error}") from None
 
 
-@cache
-def has_default(payload: type[Any]) -> bool:
+def has_default(payload: Any) -> bool:
     """Whether `payload` can be made of nothing, all its fields having defaults."""
     try:
         decode(payload, {})
@@ -42,8 +49,8 @@ def has_default(payload: type[Any]) -> bool:
 def encode(payload: type[T], value: T) -> Any:
     """The JSON value of `value`.
 
-    Raises `PayloadError` for a value of another type, or one whose fields do not hold what they declare: what leaves here
-    decodes.
+    Raises `PayloadError` for a value of another type, or one whose fields do not hold what they declare: what leaves
+    here decodes.
     """
     from pydantic_core import PydanticSerializationError, from_json
 
@@ -69,7 +76,8 @@ def _read(payload: type[T], text: bytes) -> T:
     from pydantic import ValidationError
 
     try:
-        return _adapter(payload).validate_json(text, strict=True)
+        value: T = _adapter(payload).validate_json(text, strict=True)
+        return value
     except ValidationError as error:
         raise PayloadError(f"{payload.__name__}: {_first(error)}") from None
 

@@ -42,7 +42,8 @@ class Run:
 
     @property
     def stop_requested(self) -> bool:
-        """Whether this handler should stop: it no longer owns the run, its deadline has passed, or the process is ending."""
+        """Whether this handler should stop: it no longer owns the run, its deadline has passed, or the process is
+        ending."""
         return self.stop.event.is_set()
 
     @property

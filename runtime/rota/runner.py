@@ -30,8 +30,8 @@ class Acknowledge:
 
 @dataclass(frozen=True)
 class SendAgain:
-    """Send `body` as a new message after `delay`, then delete the old one. Attempts and hand-backs travel in the body, for
-    SQS's receive count cannot tell one from the other."""
+    """Send `body` as a new message after `delay`, then delete the old one. Attempts and hand-backs travel in the body,
+    for SQS's receive count cannot tell one from the other."""
 
     body: str
     delay: timedelta
@@ -185,4 +185,7 @@ def _dead_body(body: str, reason: str, attributes: dict[str, str], outcome: Outc
 def _printable(text: str) -> str:
     """Without what SQS refuses: control characters, lone surrogates, the last two of the basic plane.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
-    return "".join(c if c in "\t\n\r" or (c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff") else "?" for c in text)
+    return "".join(
+        c if c in "\t\n\r" or (c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff") else "?"
+        for c in text
+    )

@@ -56,12 +56,12 @@ def _zone(name: str) -> ZoneInfo:
 class Cron(Schedule):
     """A cron expression: five fields with their Unix meaning, or `Cron.aws(...)` with the six of EventBridge.
 
-    `time_zone` is an IANA name, "UTC" by default. As EventBridge Scheduler does, a time that a change of clocks skips does
-    not occur, and an hour that it repeats occurs once
+    `time_zone` is an IANA name, "UTC" by default. As EventBridge Scheduler does, a time that a change of clocks skips
+    does not occur, and an hour that it repeats occurs once
     (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time).
 
-    Raises `ScheduleError` for an expression that is wrong, never fires, or has no exact translation to one AWS expression;
-    it is never approximated.
+    Raises `ScheduleError` for an expression that is wrong, never fires, or has no exact translation to one AWS
+    expression; it is never approximated.
     """
 
     expression: str
@@ -79,7 +79,8 @@ class Cron(Schedule):
 
     @classmethod
     def aws(cls, expression: str, *, time_zone: str = "UTC") -> Self:
-        """A six-field expression of EventBridge, such as `Cron.aws("0 18 ? * MON-FRI *")`, with or without `cron(...)`."""
+        """A six-field expression of EventBridge, such as `Cron.aws("0 18 ? * MON-FRI *")`, with or without
+        `cron(...)`."""
         bare = expression.strip()
         if bare.startswith("cron(") and bare.endswith(")"):
             bare = bare[len("cron(") : -1]
@@ -127,8 +128,8 @@ class Cron(Schedule):
 class Every(Schedule):
     """A fixed interval, in whole minutes.
 
-    One that divides the day (5 minutes, 90 minutes, 8 hours) counts from midnight UTC. Any other (7 minutes, 2 days) counts
-    from the deploy that creates its schedule, which only AWS knows: its occurrences cannot be listed here.
+    One that divides the day (5 minutes, 90 minutes, 8 hours) counts from midnight UTC. Any other (7 minutes, 2 days)
+    counts from the deploy that creates its schedule, which only AWS knows: its occurrences cannot be listed here.
 
     Raises `ScheduleError` for an interval under a minute, over 366 days, or not in whole minutes.
     """
@@ -153,10 +154,8 @@ class Every(Schedule):
         minutes = self.interval // _MINUTE
         if self.aligned:
             return tuple(f"cron({text})" for text in spell_times(range(0, 24 * 60, minutes)))
-        for size, unit in ((24 * 60, "day"), (60, "hour"), (1, "minute")):
-            if minutes % size == 0:
-                break
-        count = minutes // size
+        units = ((24 * 60, "day"), (60, "hour"), (1, "minute"))
+        count, unit = next((minutes // size, unit) for size, unit in units if minutes % size == 0)
         return (f"rate({count} {unit}{'' if count == 1 else 's'})",)
 
     def next(self, after: datetime) -> datetime | None:

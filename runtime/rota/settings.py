@@ -1,6 +1,7 @@
 """The names that a deployment and its servers share, and the only reader of the environment.
 
-A deployment writes its settings (names and URLs alone) to one SSM parameter; servers read it, unless a variable overrides.
+A deployment writes its settings (names and URLs alone) to one SSM parameter; servers read it, unless a variable
+overrides.
 """
 
 import json
@@ -43,7 +44,8 @@ class Settings:
         """The parameter's value."""
         queues = {name: asdict(queue) for name, queue in self.queues.items()}
         return json.dumps(
-            {"version": VERSION, "manifest": self.manifest, "stage": self.stage, "queues": queues}, separators=(",", ":")
+            {"version": VERSION, "manifest": self.manifest, "stage": self.stage, "queues": queues},
+            separators=(",", ":"),
         )
 
     @classmethod
@@ -63,7 +65,9 @@ class Settings:
                 queues={name: QueueSettings(**queue) for name, queue in read["queues"].items()},
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SettingsError(f"{source} does not hold rota settings ({error!r}); deploy again: `cdk deploy`") from None
+            raise SettingsError(
+                f"{source} does not hold rota settings ({error!r}); deploy again: `cdk deploy`"
+            ) from None
 
 
 def parameter_name(manifest: str, stage: str) -> str:

@@ -26,7 +26,9 @@ def read_settings(manifest: str, stage: str) -> Settings:
             ) from None
         if code in ("ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId"):
             raise SettingsError(f"AWS does not accept these credentials ({code}); type: aws configure") from None
-        raise SettingsError(f"parameter {name} cannot be read: {error}; this role needs ssm:GetParameter on it") from None
+        raise SettingsError(
+            f"parameter {name} cannot be read: {error}; this role needs ssm:GetParameter on it"
+        ) from None
     except BotoCoreError as error:
         raise SettingsError(f"parameter {name} cannot be read: {error}") from None
     return Settings.decode(answer["Parameter"]["Value"], source=f"parameter {name}")

@@ -28,8 +28,8 @@ class Outgoing(NamedTuple):
 class SendFailure(NamedTuple):
     """A message that the service did not take."""
 
-    index: int
-    """Its place among those sent."""
+    place: int
+    """Which of those sent, counted from 0."""
     reason: str
 
 

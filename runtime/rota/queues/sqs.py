@@ -48,7 +48,7 @@ class SqsQueue:
         refused = []
         for batch in _tens(receipts):
             entries = [{"Id": str(i), "ReceiptHandle": receipt} for i, receipt in enumerate(batch)]
-            with _told(f"delete from {self._url}"):
+            with _told(f"delete messages of {self._url}"):
                 answer = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
             refused += [batch[int(failed["Id"])] for failed in answer.get("Failed", ())]
         return refused
@@ -57,7 +57,8 @@ class SqsQueue:
         lost = []
         for batch in _tens(receipts):
             entries = [
-                {"Id": str(i), "ReceiptHandle": receipt, "VisibilityTimeout": seconds} for i, receipt in enumerate(batch)
+                {"Id": str(i), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
+                for i, receipt in enumerate(batch)
             ]
             with _told(f"change visibility in {self._url}"):
                 answer = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)

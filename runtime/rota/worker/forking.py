@@ -1,8 +1,8 @@
 """Servers that load the application and then fork: threads must run in the children alone.
 
-A thread does not live through a fork, and one left in the master would run jobs in a process that serves nobody. So a worker
-that is started in the master of a preloading server waits, and starts in each child; one that runs already when its process
-forks (a handler that uses multiprocessing) stays with the parent, and the child has none.
+A thread does not live through a fork, and one left in the master would run jobs in a process that serves nobody. So a
+worker that is started in the master of a preloading server waits, and starts in each child; one that runs already when
+its process forks (a handler that uses multiprocessing) stays with the parent, and the child has none.
 """
 
 import os
@@ -20,16 +20,11 @@ class Forkable(Protocol):
 
 
 _workers: "weakref.WeakSet[Forkable]" = weakref.WeakSet()
-_registered = False
 
 
 def watch(worker: Forkable) -> None:
     """Tell `worker` of forks from now on."""
-    global _registered
     _workers.add(worker)
-    if not _registered:
-        _registered = True
-        os.register_at_fork(after_in_child=_tell)
 
 
 def _tell() -> None:
@@ -37,14 +32,17 @@ def _tell() -> None:
         worker.after_fork_in_child()
 
 
+os.register_at_fork(after_in_child=_tell)
+
+
 def in_preloading_master() -> bool:
     """Whether a server's master is loading the application, to fork afterwards.
 
-    gunicorn does not say so anywhere, but the stack does: its arbiter loads the application, and no gunicorn worker is above
-    it. uWSGI counts its masters' processes as worker 0.
+    gunicorn does not say so anywhere, but the stack does: its arbiter loads the application, and no gunicorn worker is
+    above it. uWSGI counts its masters' processes as worker 0.
     """
     modules = []
-    frame = sys._getframe()
+    frame = sys._getframe()  # noqa: SLF001 - the way to one's own stack without formatting it
     while frame.f_back is not None:
         frame = frame.f_back
         modules.append(frame.f_globals.get("__name__", ""))

@@ -28,7 +28,7 @@ class Source:
 class Held:
     """A message in hand, from its receipt until it is settled. Times are of the monotonic clock."""
 
-    __slots__ = ("body", "received_at", "receipt", "settled", "source", "stop", "visible_at")
+    __slots__ = ("body", "receipt", "received_at", "settled", "source", "stop", "visible_at")
 
     def __init__(self, source: Source, body: str, receipt: str, received_at: float) -> None:
         self.source, self.body, self.receipt = source, body, receipt

@@ -97,4 +97,6 @@ class Keeper:
         try:
             source.messages.change_visibility([held.receipt for held in batch], 0)
         except BackendError as error:
-            log.warning("%d runs were not given back to queue %s, they return by themselves: %s", len(batch), source.name, error)
+            log.warning(
+                "%d runs were not given back to queue %s, they return by themselves: %s", len(batch), source.name, error
+            )

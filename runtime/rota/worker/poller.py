@@ -48,8 +48,8 @@ class Poller:
             failures = 0
             if not messages:
                 continue
-            # Hidden since the service answered. What the answer took to come is far less than the half of the visibility
-            # timeout after which the keeper extends.
+            # Hidden since the service answered. What the answer took to come is far less than the half of the
+            # visibility timeout after which the keeper extends.
             now = self._clock.monotonic()
             caught = [Held(self._source, body, receipt, now) for body, receipt in messages]
             self._keeper.keep(caught)

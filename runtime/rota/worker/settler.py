@@ -6,15 +6,15 @@ from threading import Condition
 from rota.clock import Clock
 from rota.errors import BackendError
 from rota.queues.base import MAX_BATCH, MessageQueue, Outgoing
-from rota.runner import Acknowledge, DeadLetter, SendAgain, Verdict
+from rota.runner import Acknowledge, SendAgain, Verdict
 from rota.worker.held import Held, Source
 from rota.worker.keeper import Keeper
 
 log = logging.getLogger("rota.worker")
 
 LINGER = 0.1
-"""Seconds an acknowledgement waits for others to share its request. With the request itself it stays under the 200 ms after
-which a killed process would have its finished runs run again."""
+"""Seconds an acknowledgement waits for others to share its request. With the request itself it stays under the 200 ms
+after which a killed process would have its finished runs run again."""
 
 
 class Settler:
@@ -41,7 +41,6 @@ class Settler:
             delay = min(900, max(0, round(action.delay.total_seconds())))
             sent = self._send(held.source.messages, held, Outgoing(action.body, delay))
         else:
-            assert isinstance(action, DeadLetter)
             sent = self._send(held.source.dead_letters, held, Outgoing(action.body, 0, action.attributes))
         # Send first, delete second: a crash in between costs a duplicate and never a loss.
         if sent:
@@ -56,7 +55,9 @@ class Settler:
             log.error("a run of queue %s was not sent on, SQS will deliver it again: %s", held.source.name, error)
             return False
         if refused:
-            log.error("a run of queue %s was not sent on, SQS will deliver it again: %s", held.source.name, refused[0].reason)
+            log.error(
+                "a run of queue %s was not sent on, SQS will deliver it again: %s", held.source.name, refused[0].reason
+            )
         return not refused
 
     def _acknowledge(self, held: Held) -> None:
@@ -102,7 +103,12 @@ class Settler:
             refused = source.messages.delete([held.receipt for held in done])
         except BackendError as error:
             # boto3 has tried again already. These runs are done; SQS will deliver them once more.
-            log.error("%d finished runs of queue %s were not acknowledged, and will run again: %s", len(done), source.name, error)
+            log.error(
+                "%d finished runs of queue %s were not acknowledged, and will run again: %s",
+                len(done),
+                source.name,
+                error,
+            )
             refused = []
         if refused:
             log.error("%d finished runs of queue %s were refused, and will run again", len(refused), source.name)

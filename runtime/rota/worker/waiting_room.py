@@ -55,8 +55,8 @@ class WaitingRoom:
         return min(MAX_BATCH, math.ceil(free / len(self._waiting))) if free > 0 else 0
 
     def _starts_soon(self, source: Source, in_line: int) -> bool:
-        """Whether the last of `in_line` starts within a quarter of the visibility timeout, going by the longest duration
-        measured of late. Not known before the first run."""
+        """Whether the last of `in_line` starts within a quarter of the visibility timeout, going by the longest
+        duration measured of late. Not known before the first run."""
         durations = self._durations[source]
         return bool(durations) and math.ceil(in_line / self._slots) * max(durations) <= source.visibility / 4
 

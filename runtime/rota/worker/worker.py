@@ -34,14 +34,16 @@ GRACE = timedelta(seconds=30)
 class Worker:
     """Runs the jobs of a manifest, in daemon threads of this process.
 
-    `queues`: which to consume; all of the manifest's unless given. `concurrency`: how many runs at once, 8 unless given, shared
-    by the queues. `grace`: how long `stop` lets running jobs finish, 30 seconds unless given. `long_poll`: how long a poll of an
-    empty queue waits, 20 seconds unless given, which is what SQS allows at the most; `stop` waits for an open poll, so that
-    what it catches goes back at once. `hand_back_delay`: how long, about, a run of a job unknown here stays away, 30 seconds
-    unless given. `backend` and `clock` replace SQS and the machine's clock, for tests and other backends.
+    `queues`: which to consume; all of the manifest's unless given. `concurrency`: how many runs at once, 8 unless
+    given, shared by the queues. `grace`: how long `stop` lets running jobs finish, 30 seconds unless given.
+    `long_poll`: how long a poll of an empty queue waits, 20 seconds unless given, which is what SQS allows at the most;
+    `stop` waits for an open poll, so that what it catches goes back at once. `hand_back_delay`: how long, about, a run
+    of a job unknown here stays away, 30 seconds unless given. `backend` and `clock` replace SQS and the machine's
+    clock, for tests and other backends.
 
     `start()` installs no signal handlers. In a web server it stops at exit, or with its `lifespan`:
-    `FastAPI(lifespan=worker.lifespan)`. Under a preloading server (gunicorn --preload) its threads start in the children.
+    `FastAPI(lifespan=worker.lifespan)`. Under a preloading server (gunicorn --preload) its threads start in the
+    children.
 
     Raises `ManifestError` for a queue that no job of the manifest names, or a concurrency under 1.
     """
@@ -68,7 +70,9 @@ class Worker:
         self._waits_for_fork = False
         if unknown := [queue.name for queue in self._queues if queue not in manifest.queues]:
             known = ", ".join(queue.name for queue in manifest.queues) or "none"
-            raise ManifestError(f"no job of manifest {manifest.name!r} has queue {unknown[0]!r} as its target; it has {known}")
+            raise ManifestError(
+                f"no job of manifest {manifest.name!r} has queue {unknown[0]!r} as its target; it has {known}"
+            )
         if not self._queues:
             raise ManifestError(f"manifest {manifest.name!r} has no job, so there is no queue to consume")
         if concurrency < 1:
@@ -107,10 +111,11 @@ class Worker:
         log.info("worker started: queues %s, %d slots", ", ".join(q.name for q in self._queues), self._concurrency)
 
     def stop(self, grace: timedelta | None = None) -> bool:
-        """Stop: what has not started goes back at once, what runs may finish within `grace` (that of the worker unless given).
+        """Stop: what has not started goes back at once, what runs may finish within `grace` (that of the worker unless
+        given).
 
-        Returns whether everything has finished. What has not is told to stop, and its message is left to become visible by
-        itself: a thread cannot be killed, and while it lives nobody else should have its run.
+        Returns whether everything has finished. What has not is told to stop, and its message is left to become visible
+        by itself: a thread cannot be killed, and while it lives nobody else should have its run.
         """
         crew, self._crew = self._crew, None
         if crew is None:
@@ -152,11 +157,13 @@ class Worker:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     @asynccontextmanager
-    async def lifespan(self, app: object) -> AsyncIterator[None]:
+    async def lifespan(self, app: object) -> AsyncIterator[None]:  # noqa: ARG002 - ASGI passes it
         """Start and stop with an ASGI application: `FastAPI(lifespan=worker.lifespan)`, Starlette the same."""
         await asyncio.to_thread(self.start)
         try:

@@ -1,0 +1,123 @@
+"""All that a limit of AWS forbids fails at synth, with the way out in the message."""
+
+from dataclasses import dataclass
+
+import pytest
+from aws_cdk import App, Environment, Stack
+from aws_cdk import aws_events as events
+from aws_cdk.assertions import Template
+from rota_cdk import JobQueue, Rota, ScheduledJob, SynthError
+from rota_cdk.testing import synth
+
+from rota import Cron, Manifest, Queue
+
+
+@dataclass(frozen=True)
+class Text:
+    text: str
+
+
+def _jobs(declare, count, prefix="job"):
+    return [declare(f"{prefix}-{index}", Cron("0 2 * * *")) for index in range(count)]
+
+
+def _stack(region=None, context=None, app=None):
+    app = app or App(builtin_cloud_formation_validation=False, context=context)
+    env = Environment(account="123456789012", region=region) if region else None
+    return Stack(app, f"Shop{len(app.node.children)}", env=env)
+
+
+def test_301_rules_on_a_bus_are_refused_and_the_message_names_schedules_with(declare):
+    stack = _stack()
+    Rota(stack, "Jobs", manifest=Manifest(name="shop", jobs=_jobs(declare, 301)))
+
+    message = r'stack Shop0 has 301 EventBridge rules, and the default bus takes 300; .*schedules_with=.?"scheduler'
+    with pytest.raises(RuntimeError, match=message):
+        Template.from_stack(stack)
+
+
+def test_300_rules_pass_and_so_do_301_schedules(declare):
+    synth(Manifest(name="shop", jobs=_jobs(declare, 300)))
+    synth(Manifest(name="shop", jobs=_jobs(declare, 301)), schedules_with="scheduler")
+
+
+def test_rules_of_the_user_count_too_but_not_those_on_another_bus(declare):
+    stack = _stack("eu-south-1")
+    Rota(stack, "Jobs", manifest=Manifest(name="shop", jobs=_jobs(declare, 99)))
+    events.CfnRule(stack, "Mine", schedule_expression="rate(1 day)")
+    events.CfnRule(stack, "Elsewhere", event_bus_name="orders", event_pattern={"source": ["shop"]})
+    Template.from_stack(stack)
+
+    other = _stack("eu-south-1")
+    Rota(other, "Jobs", manifest=Manifest(name="shop", jobs=_jobs(declare, 100)))
+    events.CfnRule(other, "Mine", schedule_expression="rate(1 day)")
+    with pytest.raises(RuntimeError, match="aws://123456789012/eu-south-1 has 101 EventBridge rules, .* takes 100;"):
+        Template.from_stack(other)
+
+
+def test_stacks_of_one_account_and_region_share_the_bus(declare):
+    first = _stack("eu-west-1")
+    second = _stack("eu-west-1", app=first.node.root)
+    elsewhere = _stack("eu-west-2", app=first.node.root)
+    for stack, name in ((first, "shop"), (second, "store"), (elsewhere, "mall")):
+        Rota(stack, "Jobs", manifest=Manifest(name=name, jobs=_jobs(declare, 160)))
+
+    with pytest.raises(RuntimeError, match="aws://123456789012/eu-west-1 has 320 EventBridge rules") as raised:
+        Template.from_stack(first)
+    assert "eu-west-2" not in str(raised.value)
+
+
+def test_a_quota_that_aws_has_raised_is_told_in_the_context(declare):
+    stack = _stack(context={"rota:rules-per-bus": 400})
+    Rota(stack, "Jobs", manifest=Manifest(name="shop", jobs=_jobs(declare, 301)))
+
+    Template.from_stack(stack)
+
+
+def test_501_resources_in_a_stack_are_refused_with_the_way_out(declare):
+    stack = _stack()
+    Rota(stack, "Jobs", manifest=Manifest(name="shop", jobs=_jobs(declare, 495)), schedules_with="scheduler")
+
+    with pytest.raises(RuntimeError, match=r"stack Shop0 has 50\d resources, and CloudFormation takes 500; move jobs"):
+        Template.from_stack(stack)
+
+
+def test_an_input_too_long_for_a_rule_names_the_job_and_the_way_out(declare):
+    jobs = [declare("close-books", Cron("0 2 * * *"), payload=Text, input=Text("x" * 9000))]
+
+    with pytest.raises(SynthError, match=r"job 'close-books': its message has 90\d\d characters, .* 8192; .*scheduler"):
+        synth(Manifest(name="shop", jobs=jobs))
+    synth(Manifest(name="shop", jobs=jobs), schedules_with="scheduler")
+
+
+def test_an_input_too_long_for_a_schedule_names_the_job_and_the_way_out(declare):
+    jobs = [declare("close-books", Cron("0 2 * * *"), payload=Text, input=Text("é" * 140_000))]
+
+    with pytest.raises(SynthError, match="job 'close-books': its message has 280.* bytes, .* takes 262144; keep what"):
+        synth(Manifest(name="shop", jobs=jobs), schedules_with="scheduler")
+
+
+def test_a_description_too_long_for_eventbridge_names_the_job(declare):
+    jobs = [declare("close-books", Cron("0 2 * * *"), description="x" * 513)]
+
+    with pytest.raises(SynthError, match="job 'close-books': its description has 513 characters, .* takes 512"):
+        synth(Manifest(name="shop", jobs=jobs))
+
+
+def test_schedules_with_something_else_is_refused(shop):
+    with pytest.raises(SynthError, match="manifest 'shop': schedules_with must be \"rules\" or \"scheduler\"; got 'lambda'"):
+        synth(shop, schedules_with="lambda")
+
+
+def test_a_scheduled_job_without_a_schedule_is_refused(stack, declare):
+    billing = JobQueue(stack, "Billing", queue=declare("x").target, manifest="shop")
+
+    with pytest.raises(SynthError, match="job 'send-invoice': it has no schedule; give it one, or leave"):
+        ScheduledJob(stack, "Job", job=declare("send-invoice"), queue=billing)
+
+
+def test_a_scheduled_job_on_anothers_queue_is_refused(stack, declare):
+    other = JobQueue(stack, "Other", queue=Queue(name="other"), manifest="shop")
+
+    with pytest.raises(SynthError, match="job 'close': its target is the queue 'billing', but queue= is the JobQueue of 'oth"):
+        ScheduledJob(stack, "Job", job=declare("close", Cron("0 2 * * *")), queue=other)

@@ -1,0 +1,41 @@
+"""JobQueue and ScheduledJob without Rota."""
+
+from aws_cdk import Stack
+from aws_cdk.assertions import Template
+from rota_cdk import JobQueue, ScheduledJob
+
+from rota import Cron
+
+
+def test_they_make_what_rota_makes(stack, declare, due, of_type, as_json):
+    job = declare("close-books", Cron("0 2 * * *"))
+    queue = JobQueue(stack, "Billing", queue=job.target, manifest="shop", stage="staging")
+    ScheduledJob(stack, "CloseBooks", job=job, queue=queue)
+
+    template = as_json(stack)
+    assert list(due(template, "Events::Rule")) == ["shop-staging.close-books"]
+    assert len(of_type(template, "AWS::SQS::Queue")) == 3
+
+
+def test_schedules_of_several_queues_share_the_group_of_the_stack(stack, declare, shop, due, of_type, as_json):
+    for index, queue in enumerate(shop.queues):
+        job = declare(f"job-{index}", Cron("0 2 * * *"), target=queue)
+        made = JobQueue(stack, f"Queue{index}", queue=queue, manifest="shop")
+        ScheduledJob(stack, f"Job{index}", job=job, queue=made, schedules_with="scheduler")
+
+    template = as_json(stack)
+    assert of_type(template, "AWS::Scheduler::ScheduleGroup") == [{"Name": "shop-default"}]
+    assert len(of_type(template, "AWS::IAM::Role")) == 2
+    assert len({str(found["GroupName"]) for found in due(template, "Scheduler::Schedule").values()}) == 1
+
+
+def test_a_job_may_stand_in_another_stack_than_its_queue(stack, declare, due):
+    job = declare("close-books", Cron("0 2 * * *"))
+    queue = JobQueue(stack, "Billing", queue=job.target, manifest="shop")
+    other = Stack(stack.node.root, "Other")
+    ScheduledJob(other, "Rule", job=job, queue=queue)
+    ScheduledJob(other, "Schedule", job=declare("berlin", Cron("0 2 * * *", time_zone="Europe/Berlin")), queue=queue)
+
+    template = Template.from_stack(other).to_json()
+    assert list(due(template, "Events::Rule")) == ["shop-default.close-books"]
+    assert list(due(template, "Scheduler::Schedule")) == ["shop-default.berlin"]

@@ -1,0 +1,74 @@
+"""Physical names: within AWS's limits, and never the same for two things."""
+
+import re
+from fnmatch import fnmatchcase
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rota_cdk.names import MAX_QUEUE, MAX_RULE, Names
+
+from rota.validators import name_problem, stage_problem
+
+PART = st.from_regex(r"[a-z][a-z0-9]{0,9}", fullmatch=True)
+
+
+def _name(longest: int) -> st.SearchStrategy[str]:
+    """Short names, which meet one another, and long ones, which are cut."""
+    return st.lists(PART, min_size=1, max_size=8).map(lambda parts: "-".join(parts)[:longest].rstrip("-"))
+
+
+MANIFEST = _name(32)
+STAGE = st.from_regex(r"[a-z][a-z0-9]{0,15}", fullmatch=True)
+DEPLOYMENT = st.builds(Names, MANIFEST, STAGE)
+NAME = _name(64)
+
+
+@given(DEPLOYMENT, NAME, st.integers(1, 99))
+def test_a_rule_has_at_most_64_characters_that_eventbridge_takes(names, job, ordinal):
+    assert name_problem(job) is None
+    assert stage_problem(names.stage) is None
+    assert len(names.rule(job, ordinal)) <= MAX_RULE
+    assert re.fullmatch(r"[.\-_A-Za-z0-9]+", names.rule(job, ordinal))
+
+
+@given(DEPLOYMENT, NAME)
+def test_a_queue_has_at_most_80_characters_that_sqs_takes(names, queue):
+    for name in (names.queue(queue), names.dead_letters(queue), names.undelivered(queue)):
+        assert len(name) <= MAX_QUEUE
+        assert re.fullmatch(r"[A-Za-z0-9_-]+", name)
+
+
+@given(st.lists(st.tuples(DEPLOYMENT, NAME), unique=True, min_size=2))
+def test_no_two_jobs_or_queues_have_the_same_name_whatever_the_manifest_and_stage(declared):
+    rules = [names.rule(job, ordinal) for names, job in declared for ordinal in (1, 2)]
+    queues = [
+        name
+        for names, queue in declared
+        for name in (names.queue(queue), names.dead_letters(queue), names.undelivered(queue))
+    ]
+
+    assert len(set(rules)) == len(rules)
+    assert len(set(queues)) == len(queues)
+
+
+@given(DEPLOYMENT, DEPLOYMENT, NAME, st.integers(1, 99))
+def test_the_pattern_of_a_deployment_matches_all_its_rules_and_no_others(names, other, job, ordinal):
+    assert fnmatchcase(names.rule(job, ordinal), names.every_rule)
+    assert fnmatchcase(other.rule(job, ordinal), names.every_rule) == (names == other)
+
+
+def test_names_are_read_at_a_glance():
+    names = Names("shop", "staging")
+
+    assert names.rule("close-books") == "shop-staging.close-books"
+    assert names.rule("close-books", 2) == "shop-staging.close-books.2"
+    assert names.queue("billing") == "shop-staging_billing"
+    assert names.dead_letters("billing") == "shop-staging_billing_dead"
+    assert names.undelivered("billing") == "shop-staging_billing_undelivered"
+
+
+def test_a_long_name_keeps_its_start_and_stays_the_same_from_release_to_release():
+    names = Names("shop", "staging")
+    long = "a-job-whose-name-says-all-that-it-does-and-why-and-for-whom"
+
+    assert names.rule(long) == "shop-staging.a-job-whose-name-says-all-that-it-do--g5qhws74"
