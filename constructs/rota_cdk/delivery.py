@@ -50,7 +50,7 @@ def admit_rules(queue: "JobQueue") -> tuple[IDependable, ...]:
                 },
             )
         )
-        for target in (queue.queue, queue.undelivered)
+        for target in (queue.sqs_queue, queue.undelivered)
     ]
     return tuple(result.policy_dependable for result in added if result.policy_dependable is not None)
 
@@ -94,7 +94,7 @@ def schedule_role(queue: "JobQueue") -> iam.Role:
     iam.Grant.add_to_principal(
         grantee=role,
         actions=["sqs:SendMessage"],
-        resource_arns=[queue.queue.queue_arn, queue.undelivered.queue_arn],
+        resource_arns=[queue.sqs_queue.queue_arn, queue.undelivered.queue_arn],
     )
     if queue.encryption_key is not None:
         queue.encryption_key.grant(role, *KEY_ACTIONS)

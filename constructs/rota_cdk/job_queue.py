@@ -26,15 +26,13 @@ letters. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGu
 class JobQueue(Construct):
     """A declared `Queue` on AWS: three SQS queues with their policies, grants, metrics and alarms.
 
-    - `queue`: the runs that wait; kept for 7 days.
+    - `sqs_queue`: the runs that wait; kept for 7 days.
     - `dead_letters`: runs that workers gave up, or that killed `max_deliveries` of them; kept for 14 days.
-    - `undelivered`: occurrences that EventBridge could not put into `queue`; kept for 14 days.
+    - `undelivered`: occurrences that EventBridge could not put into `sqs_queue`; kept for 14 days.
 
-    Servers find it through the settings of a `Rota`; without one, give them `ROTA_SETTINGS`, encoded from
-    `rota.settings.Settings` and the `settings` here.
-
-    All take TLS only and are encrypted. Rules of the same manifest and stage may send to `queue`, whatever their
-    number, by one statement of its policy.
+    All take TLS only and are encrypted. Rules of the same manifest and stage may send to `sqs_queue`, whatever their
+    number, by one statement of its policy. Servers find them through the settings of a `Rota`; without one, give them
+    `ROTA_SETTINGS`, encoded from `rota.settings.Settings` and the `settings` here.
 
     - `queue`: the declaration, as in `Job(target=...)`.
     - `manifest`: the manifest's name. With `stage`, it is part of every physical name.
@@ -81,7 +79,7 @@ class JobQueue(Construct):
         """The customer-managed key, or None for SSE-SQS."""
         self.dead_letters = self._sqs_queue("DeadLetters", name=self.names.dead_letters(queue.name))
         self.undelivered = self._sqs_queue("Undelivered", name=self.names.undelivered(queue.name))
-        self.queue = self._sqs_queue(
+        self.sqs_queue = self._sqs_queue(
             "Queue",
             name=self.names.queue(queue.name),
             retention=RETENTION,
@@ -125,7 +123,7 @@ class JobQueue(Construct):
     @property
     def settings(self) -> QueueSettings:
         """What servers need to know of it."""
-        return QueueSettings(url=self.queue.queue_url, dead_letter_url=self.dead_letters.queue_url)
+        return QueueSettings(url=self.sqs_queue.queue_url, dead_letter_url=self.dead_letters.queue_url)
 
     @cached_property
     def schedule_role(self) -> iam.Role:
@@ -134,13 +132,13 @@ class JobQueue(Construct):
 
     def grant_enqueue(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` enqueue: send to the queue and, with a customer's key, use the key."""
-        return self._grant(grantee, self.queue, "sqs:SendMessage")
+        return self._grant(grantee, self.sqs_queue, "sqs:SendMessage")
 
     def grant_consume(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` be a worker: receive, extend and delete runs, send them back, and send them to the dead
         letters."""
         worker = ("sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-        consume = self._grant(grantee, self.queue, *worker, "sqs:SendMessage")
+        consume = self._grant(grantee, self.sqs_queue, *worker, "sqs:SendMessage")
         return consume.combine(self._grant(grantee, self.dead_letters, "sqs:SendMessage"))
 
     def _grant(self, grantee: iam.IGrantable, queue: sqs.Queue, *actions: str) -> iam.Grant:
@@ -163,7 +161,7 @@ class JobQueue(Construct):
 
         https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
         """
-        return (queue or self.queue).metric(metric_name, statistic=statistic, period=period)
+        return (queue or self.sqs_queue).metric(metric_name, statistic=statistic, period=period)
 
     def metric_age(self) -> cloudwatch.Metric:
         """Seconds that the oldest run has waited, or been held by a worker."""

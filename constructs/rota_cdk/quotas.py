@@ -35,7 +35,7 @@ class _Quotas:
         for stack, resources in self._by_stack():
             name = stack.stack_name
             found += validation.problems((name, len(resources)), validation.STACK)
-            queues = Counter(each.queue_name for each in resources if isinstance(each, sqs.CfnQueue) and each.queue_name)
+            queues = Counter(each.queue_name for each in resources if isinstance(each, sqs.CfnQueue))
             for queue, count in queues.items():
                 found += validation.problems((name, queue, count), validation.PHYSICAL_NAME)
             rules[_environment(stack)] += sum(_on_default_bus(resource) for resource in resources)

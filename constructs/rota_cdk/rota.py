@@ -53,6 +53,7 @@ class Rota(Construct):
         subject = f"manifest {manifest.name!r}"
         validation.check(subject, stage, validation.STAGE)
         validation.check(subject, schedules_with, validation.SCHEDULES_WITH)
+        validation.check(subject, _longest_settings(manifest, stage), validation.SETTINGS)
         # Upper case in the ids that are not a job's name, for no job's name has any: each job is found under its own.
         self.queues: Mapping[str, JobQueue] = MappingProxyType(
             {
@@ -82,7 +83,6 @@ class Rota(Construct):
             }
         )
         """The jobs that have a schedule, by name. Each is a construct of its own, to be tagged or overridden."""
-        validation.check(subject, _longest_settings(manifest, stage), validation.SETTINGS)
         self.settings = Settings(
             manifest=manifest.name,
             stage=stage,

@@ -69,7 +69,7 @@ class ScheduledJob(Construct):
         validation.check(self._subject, template, validation.RULE_TEMPLATE)
         target = events.CfnRule.TargetProperty(
             id="queue",
-            arn=queue.queue.queue_arn,
+            arn=queue.sqs_queue.queue_arn,
             input_transformer=events.CfnRule.InputTransformerProperty(
                 input_paths_map=expressions.FIRED_AT, input_template=template
             ),
@@ -96,7 +96,7 @@ class ScheduledJob(Construct):
         validation.check(self._subject, text, validation.SCHEDULE_INPUT)
         group = schedule_group(self, queue.names.deployment)
         target = scheduler.CfnSchedule.TargetProperty(
-            arn=queue.queue.queue_arn,
+            arn=queue.sqs_queue.queue_arn,
             role_arn=queue.schedule_role.role_arn,
             input=text,
             dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=queue.undelivered.queue_arn),

@@ -187,13 +187,13 @@ BUS: Sequence[Limit[tuple[str, int, int]]] = (
 )
 """Of a stack or an environment (account and region): its name, how many rules it has, and how many it takes."""
 
-PHYSICAL_NAME: Sequence[Limit[tuple[str, str, int]]] = (
+PHYSICAL_NAME: Sequence[Limit[tuple[str, str | None, int]]] = (
     Limit(
-        lambda given: given[2] > 1,
+        lambda given: given[1] is not None and given[2] > 1,
         lambda given: (
             f"stack {given[0]} makes the SQS queue {given[1]!r} {given[2]} times: a manifest is deployed once a stage; "
             "give the other a stage of its own, Rota(stage=...)"
         ),
     ),
 )
-"""Of a name in a stack: the stack, the name, and how many resources are called so."""
+"""Of a queue in a stack: the stack, the queue's name if it has one, and how many are called so."""

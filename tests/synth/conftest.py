@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from aws_cdk import Stack
 from aws_cdk.assertions import Template
-from rota_cdk import Rota
-from rota_cdk.testing import new_stack, synth
 
 from rota import Cron, Every, Job, Manifest, Once, Queue
+from rota_cdk import Rota
+from rota_cdk.testing import new_stack, synth
 
 billing = Queue(name="billing", visibility_timeout=timedelta(seconds=30), max_deliveries=7)
 reports = Queue(name="reports")
@@ -103,7 +103,7 @@ def statements() -> Callable[..., dict[str, list[dict[str, Any]]]]:
 
 @pytest.fixture(scope="session")
 def resolved() -> Callable[[Any], str]:
-    """What CloudFormation makes of a `Fn::Join` over references: each is written as its logical id, or as `<id>.<attribute>`."""
+    """What CloudFormation makes of a `Fn::Join`; a reference becomes its logical id, or `<logical id>.<attribute>`."""
 
     def resolve(value: Any) -> str:
         if isinstance(value, str):
@@ -129,8 +129,8 @@ def as_json() -> Callable[[Stack], dict[str, Any]]:
 def deploy(stack: Stack) -> Callable[..., Rota]:
     """A `Rota` in the test's stack."""
 
-    def make(id: str = "Jobs", **keywords: Any) -> Rota:
-        return Rota(stack, id, **{"manifest": SHOP} | keywords)
+    def make(name: str = "Jobs", **keywords: Any) -> Rota:
+        return Rota(stack, name, **{"manifest": SHOP} | keywords)
 
     return make
 

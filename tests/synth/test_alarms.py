@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from aws_cdk import Duration
 from aws_cdk import aws_sns as sns
-from rota_cdk import JobQueue, SynthError
 
 from rota import Queue
+from rota_cdk import JobQueue, SynthError
 
 
 def _alarms(template, of_type, queue="shop-staging_billing"):
@@ -79,7 +79,7 @@ def test_metrics_are_those_that_sqs_writes(stack):
     }
     for name, metric in names.items():
         assert (metric.namespace, metric.metric_name) == ("AWS/SQS", name)
-        assert metric.dimensions == {"QueueName": queue.queue.queue_name}
+        assert metric.dimensions == {"QueueName": queue.sqs_queue.queue_name}
     assert queue.metric_dead_letters().dimensions == {"QueueName": queue.dead_letters.queue_name}
     assert queue.metric_undelivered().dimensions == {"QueueName": queue.undelivered.queue_name}
     assert queue.metric("NumberOfEmptyReceives", statistic="Sum", period=Duration.minutes(1)).period.to_seconds() == 60

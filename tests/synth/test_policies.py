@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from rota_cdk.testing import synth
 
 from rota import Cron, Manifest
+from rota_cdk.testing import synth
 
 
 def _manifest(declare, count, zone="UTC"):
@@ -61,7 +61,8 @@ def test_that_role_may_send_to_the_queue_and_its_undelivered_and_nothing_else(te
 
     assert statement["Action"] == "sqs:SendMessage"
     names = [
-        template["Resources"][resource["Fn::GetAtt"][0]]["Properties"]["QueueName"] for resource in statement["Resource"]
+        template["Resources"][resource["Fn::GetAtt"][0]]["Properties"]["QueueName"]
+        for resource in statement["Resource"]
     ]
     assert names == ["shop-staging_billing", "shop-staging_billing_undelivered"]
 

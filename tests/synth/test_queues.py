@@ -4,9 +4,9 @@ import pytest
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
-from rota_cdk import JobQueue, SynthError
 
 from rota import ManifestError, Queue
+from rota_cdk import JobQueue, SynthError
 
 
 def _queues(template, of_type):
@@ -36,7 +36,7 @@ def test_queues_are_encrypted_with_keys_of_sqs_and_standard(template, of_type):
         assert "FifoQueue" not in queue
 
 
-def test_a_customers_key_encrypts_all_three_and_lets_eventbridge_use_it_for_this_account(stack, deploy, of_type, as_json):
+def test_a_customers_key_encrypts_all_three_and_lets_eventbridge_use_it(stack, deploy, of_type, as_json):
     deploy(encryption_key=kms.Key(stack, "Key"))
     template = as_json(stack)
 
@@ -61,7 +61,7 @@ def test_a_customers_key_may_be_used_by_the_role_of_the_schedules(stack, deploy,
 def test_the_key_that_aws_keeps_for_sqs_is_refused(stack, deploy):
     key = kms.Alias.from_alias_name(stack, "Key", "alias/aws/sqs")
 
-    with pytest.raises(SynthError, match="queue 'billing': encryption_key is alias/aws/sqs, which EventBridge cannot use"):
+    with pytest.raises(SynthError, match="queue 'billing': encryption_key is alias/aws/sqs, which EventBridge cannot"):
         deploy(encryption_key=key)
 
 
@@ -70,14 +70,15 @@ def test_an_imported_key_is_taken_with_a_warning_that_says_what_to_add(stack, de
 
     Template.from_stack(stack)
     Annotations.from_stack(stack).has_warning(
-        "/Test/Jobs/Queue-billing", Match.string_like_regexp("events.amazonaws.com use kms:GenerateDataKey and kms:Decrypt")
+        "/Test/Jobs/Queue-billing",
+        Match.string_like_regexp("events.amazonaws.com use kms:GenerateDataKey and kms:Decrypt"),
     )
 
 
 def test_a_fifo_queue_is_refused_with_the_reason(stack):
     with pytest.raises(ManifestError, match="name must be"):
         Queue(name="billing.fifo")
-    with pytest.raises(SynthError, match="queue must be a rota.Queue; got .* a FIFO queue has no delay"):
+    with pytest.raises(SynthError, match=r"queue must be a rota.Queue; got .* a FIFO queue has no delay"):
         JobQueue(stack, "Billing", queue=sqs.Queue(stack, "Q", fifo=True), manifest="shop")
 
 

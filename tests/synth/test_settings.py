@@ -1,11 +1,11 @@
 """The settings that servers read."""
 
 import pytest
-from rota_cdk import SynthError
-from rota_cdk.testing import synth
 
 from rota import Manifest, Queue
 from rota.settings import QueueSettings, Settings
+from rota_cdk import SynthError
+from rota_cdk.testing import synth
 
 
 def _parameter(template, of_type):
@@ -40,9 +40,13 @@ def test_ssm_makes_the_parameter_an_advanced_one_when_it_needs_to(template, of_t
 
 
 def test_more_queues_than_a_parameter_can_name_are_refused_with_the_way_out(declare):
-    jobs = [declare(f"job-{index}", target=Queue(name=f"a-queue-with-a-rather-long-name-{index}")) for index in range(40)]
+    jobs = [
+        declare(f"job-{index}", target=Queue(name=f"a-queue-with-a-rather-long-name-{index}")) for index in range(40)
+    ]
 
-    with pytest.raises(SynthError, match=r"manifest 'shop': its settings come to about \d+ bytes, .* takes 8192; .*split"):
+    with pytest.raises(
+        SynthError, match=r"manifest 'shop': its settings come to about \d+ bytes, .* takes 8192; .*split"
+    ):
         synth(Manifest(name="shop", jobs=jobs))
 
 
@@ -54,7 +58,11 @@ def test_the_estimate_is_never_below_the_real_size(declare, of_type, resolved):
     real = Settings(
         manifest="shop",
         stage="default",
-        queues={"billing": QueueSettings(url=f"{host}shop-default_billing", dead_letter_url=f"{host}shop-default_billing_dead")},
+        queues={
+            "billing": QueueSettings(
+                url=f"{host}shop-default_billing", dead_letter_url=f"{host}shop-default_billing_dead"
+            )
+        },
     )
 
     assert len(_longest_settings(manifest, "default")) >= len(real.encode())

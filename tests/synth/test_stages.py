@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from rota_cdk import SynthError
 
 

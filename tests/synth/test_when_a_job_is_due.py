@@ -4,10 +4,10 @@ import json
 from datetime import timedelta
 
 import pytest
-from rota_cdk.testing import synth
 
 from rota import Cron, Every, Manifest
 from rota.envelope import Envelope
+from rota_cdk.testing import synth
 
 
 def test_a_cron_in_utc_becomes_a_rule(template, due):

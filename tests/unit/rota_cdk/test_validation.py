@@ -2,10 +2,10 @@
 
 import pytest
 from aws_cdk import Aws
-from rota_cdk import SynthError
-from rota_cdk.validation import Limit, check
 
 from rota import RotaError
+from rota_cdk import SynthError
+from rota_cdk.validation import Limit, check
 
 LIMITS = (
     Limit[str](lambda text: len(text) > 3, lambda text: f"{text!r} has more than 3 characters"),
