@@ -1,0 +1,29 @@
+"""A WSGI and an ASGI application, each with worker threads in its processes."""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from jobs import manifest, web
+
+from rota import Worker
+
+worker = Worker(manifest, queues=[web], concurrency=2)
+
+
+def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(os.getpid()).encode()]
+
+
+async def asgi(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    if scope["type"] == "lifespan":
+        async with worker.lifespan(None):
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+if os.environ.get("FLEET_START_AT_IMPORT"):
+    worker.start()
