@@ -1,7 +1,7 @@
 """Keeps hold of what is in hand: extends visibility in batches, and tells a run that it must stop."""
 
 import logging
-from collections import defaultdict
+from collections.abc import Iterable
 from threading import Event
 
 from rota.clock import Clock
@@ -51,21 +51,20 @@ class Keeper:
     def look(self) -> None:
         """One look at everything in hand."""
         now = self._clock.monotonic()
-        due: defaultdict[Source, list[Held]] = defaultdict(list)
-        stale: defaultdict[Source, list[Held]] = defaultdict(list)
+        due: list[Held] = []
+        stale: list[Held] = []
         for held in self.held:
             if held.stop.due is not None and now >= held.stop.due:
                 held.stop.request("its deadline has passed")
             if held.is_lost(now):
                 self._tell_lost(held)
             elif now - held.received_at > held.source.visibility and self._room.withdraw(held):
-                stale[held.source].append(held)
+                stale.append(held)
             elif held.visible_at - now <= held.source.visibility / 2:
-                due[held.source].append(held)
-        for source, batch in stale.items():
-            # The durations promised that these start sooner. Another server may be idle: let it have them.
-            self.give_back(source, batch)
-        for source, batch in due.items():
+                due.append(held)
+        # The durations promised that these start sooner. Another server may be idle: let it have them.
+        self.give_back(stale)
+        for source, batch in _by_source(due):
             self._extend(source, batch)
 
     def _extend(self, source: Source, batch: list[Held]) -> None:
@@ -90,13 +89,19 @@ class Keeper:
             log.warning("a run of queue %s has lost its message: another server may run it", held.source.name)
         held.stop.request("another server may own this run: its message was not extended in time")
 
-    def give_back(self, source: Source, batch: list[Held]) -> None:
-        """Make unstarted messages visible at once."""
-        for held in batch:
+    def give_back(self, unstarted: list[Held]) -> None:
+        """Make messages visible at once, and hold them no longer."""
+        for held in unstarted:
             self.forget(held)
-        try:
-            source.messages.change_visibility([held.receipt for held in batch], 0)
-        except BackendError as error:
-            log.warning(
-                "%d runs were not given back to queue %s, they return by themselves: %s", len(batch), source.name, error
-            )
+        for source, batch in _by_source(unstarted):
+            try:
+                source.messages.change_visibility([held.receipt for held in batch], 0)
+            except BackendError as error:
+                log.warning("%d runs return to queue %s by themselves only: %s", len(batch), source.name, error)
+
+
+def _by_source(helds: list[Held]) -> Iterable[tuple[Source, list[Held]]]:
+    batches: dict[Source, list[Held]] = {}
+    for held in helds:
+        batches.setdefault(held.source, []).append(held)
+    return batches.items()

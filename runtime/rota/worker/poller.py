@@ -54,4 +54,4 @@ class Poller:
             caught = [Held(self._source, body, receipt, now) for body, receipt in messages]
             self._keeper.keep(caught)
             if not self._room.enter(self._source, caught):
-                self._keeper.give_back(self._source, caught)
+                self._keeper.give_back(caught)

@@ -1,10 +1,10 @@
-"""Worker: composes the roles, starts and stops their threads."""
+"""Worker: what a user starts and stops, in whatever process it finds itself."""
 
 import asyncio
 import atexit
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import TracebackType
@@ -17,11 +17,8 @@ from rota.manifest import Manifest, Queue
 from rota.queues.base import QueueBackend
 from rota.runner import Runner
 from rota.worker import forking
+from rota.worker.crew import Crew
 from rota.worker.held import Source
-from rota.worker.keeper import Keeper
-from rota.worker.poller import Poller
-from rota.worker.settler import Settler
-from rota.worker.waiting_room import WaitingRoom
 
 log = logging.getLogger("rota.worker")
 
@@ -66,7 +63,7 @@ class Worker:
         self._grace, self._long_poll, self._hand_back_delay = grace, long_poll, hand_back_delay
         self._backend = backend
         self._clock = clock or SystemClock()
-        self._crew: _Crew | None = None
+        self._crew: Crew | None = None
         self._waits_for_fork = False
         if unknown := [queue.name for queue in self._queues if queue not in manifest.queues]:
             known = ", ".join(queue.name for queue in manifest.queues) or "none"
@@ -106,29 +103,24 @@ class Worker:
         runner = Runner(self._manifest, clock=self._clock, hand_back_delay=self._hand_back_delay)
         logs.install()
         forking.watch(self)
-        self._crew = _Crew(sources, runner, self._clock, slots=self._concurrency, long_poll=self._long_poll)
-        atexit.register(self._at_exit)
+        self._crew = Crew(sources, runner, self._clock, slots=self._concurrency, long_poll=self._long_poll)
+        atexit.register(self.stop_and_exit)
         log.info("worker started: queues %s, %d slots", ", ".join(q.name for q in self._queues), self._concurrency)
 
     def stop(self, grace: timedelta | None = None) -> bool:
         """Stop: what has not started goes back at once, what runs may finish within `grace` (that of the worker unless
         given).
 
-        Returns whether everything has finished. What has not is told to stop, and its message is left to become visible
-        by itself: a thread cannot be killed, and while it lives nobody else should have its run.
+        Returns whether everything has finished. What has not is told to stop, and stays this worker's: a thread cannot
+        be killed, and while it lives nobody else should have its run.
         """
         crew, self._crew = self._crew, None
         if crew is None:
             return True
-        atexit.unregister(self._at_exit)
+        atexit.unregister(self.stop_and_exit)
         finished = crew.stop((self._grace if grace is None else grace).total_seconds())
         log.info("worker stopped" if finished else "worker stopped, with runs still in its threads")
         return finished
-
-    def _at_exit(self) -> None:
-        crew = self._crew
-        if not self.stop() and crew is not None:
-            crew.give_back_running()
 
     def stop_and_exit(self) -> bool:
         """`stop` for a process that ends right after: what still runs then is given back, for its thread ends too."""
@@ -142,7 +134,7 @@ class Worker:
         """The parent's threads are not here. See `rota.worker.forking`."""
         if self._crew is not None:
             self._crew = None
-            atexit.unregister(self._at_exit)
+            atexit.unregister(self.stop_and_exit)
         if self._waits_for_fork:
             self._waits_for_fork = False
             # Not on this thread: the server has a child to set up, and this asks AWS for the settings first.
@@ -170,69 +162,3 @@ class Worker:
             yield
         finally:
             await asyncio.to_thread(self.stop)
-
-
-class _Crew:
-    """The threads of a started worker."""
-
-    def __init__(
-        self, sources: list[Source], runner: Runner, clock: Clock, *, slots: int, long_poll: timedelta
-    ) -> None:
-        self._runner, self._clock = runner, clock
-        self._room = WaitingRoom(slots, sources)
-        self._keeper = Keeper(self._room, clock)
-        self._settler = Settler(sources, self._keeper, clock)
-        self._pollers = [
-            Poller(source, self._room, self._keeper, clock, long_poll=long_poll.total_seconds()) for source in sources
-        ]
-        # Eight looks a visibility timeout find what is due at its half with time to try again.
-        interval = min(1.0, *(source.visibility / 8 for source in sources))
-        self._keeping = _thread("keeper", lambda: self._keeper.run(interval))
-        self._settling = _thread("settler", self._settler.run)
-        self._working = [_thread(f"slot-{number}", self._work) for number in range(slots)]
-        self._polling = [_thread(f"poll-{p.source_name}", p.run) for p in self._pollers]
-
-    def _work(self) -> None:
-        while (held := self._room.take()) is not None:
-            started = self._clock.monotonic()
-            try:
-                verdict = self._runner.run(held.body, queue=held.source.name, stop=held.stop)
-                self._settler.settle(held, verdict)
-            except Exception:
-                log.exception("a run of queue %s was not settled; SQS will deliver it again", held.source.name)
-                self._keeper.forget(held)
-            finally:
-                self._room.leave(held, self._clock.monotonic() - started)
-
-    def stop(self, grace: float) -> bool:
-        """Stop the work before the heartbeats. Returns whether all work has ended within `grace` seconds."""
-        end = self._clock.monotonic() + grace
-        for poller in self._pollers:
-            poller.stop()
-        unstarted = self._room.close()
-        for source in {held.source for held in unstarted}:
-            self._keeper.give_back(source, [held for held in unstarted if held.source is source])
-        for thread in [*self._working, *self._polling]:
-            thread.join(max(0.0, end - self._clock.monotonic()))
-        for held in self._keeper.held:
-            held.stop.request("the grace time of the stopping worker has ended")
-        self._settler.stop()
-        self._settling.join(5)
-        self._keeper.stop()
-        self._keeping.join(5)
-        finished = not any(thread.is_alive() for thread in [*self._working, *self._polling])
-        if finished:
-            self._runner.close()
-        return finished
-
-    def give_back_running(self) -> None:
-        """For the end of the process: nothing of what is in hand can go on, so another server may have it at once."""
-        held = self._keeper.held
-        for source in {one.source for one in held}:
-            self._keeper.give_back(source, [one for one in held if one.source is source])
-
-
-def _thread(role: str, target: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=target, name=f"rota-{role}", daemon=True)
-    thread.start()
-    return thread
