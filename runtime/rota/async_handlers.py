@@ -2,37 +2,35 @@
 
 import asyncio
 import concurrent.futures
+import logging
 import threading
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from typing import Any
+
+log = logging.getLogger("rota.run")
 
 
 class EventLoop:
-    """Runs coroutines for threads that wait for them."""
+    """Runs awaitables for threads that wait for them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def run(self, coroutine: Coroutine[Any, Any, Any], timeout: float | None) -> Any:
-        """Await `coroutine` there. After `timeout` seconds it is cancelled, and `TimeoutError` raised once it has
+    def run(self, awaitable: Awaitable[Any], timeout: float | None) -> Any:
+        """Await `awaitable` there. After `timeout` seconds it is cancelled, and `TimeoutError` raised once it has
         ended: one that does not heed the cancellation keeps its slot, as a thread would."""
-        future = asyncio.run_coroutine_threadsafe(self._bounded(coroutine, timeout), self._running())
+        future = asyncio.run_coroutine_threadsafe(_bounded(awaitable, timeout), self._running())
         try:
             return future.result()
         except concurrent.futures.CancelledError:
             raise RuntimeError("the handler was cancelled from within") from None
 
-    @staticmethod
-    async def _bounded(coroutine: Coroutine[Any, Any, Any], timeout: float | None) -> Any:
-        async with asyncio.timeout(timeout):
-            return await coroutine
-
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="rota-async", daemon=True).start()
+                threading.Thread(target=_serve, args=[self._loop], name="rota-async", daemon=True).start()
             return self._loop
 
     def close(self) -> None:
@@ -41,3 +39,24 @@ class EventLoop:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._loop.stop)
                 self._loop = None
+
+
+async def _bounded(awaitable: Awaitable[Any], timeout: float | None) -> Any:
+    limit = asyncio.timeout(timeout)
+    try:
+        async with limit:
+            return await awaitable
+    except TimeoutError:
+        if limit.expired():
+            raise TimeoutError(f"cancelled at its deadline, after {timeout} s") from None
+        raise
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    while True:
+        try:
+            loop.run_forever()
+            return
+        except (SystemExit, KeyboardInterrupt) as error:
+            # These alone leave a task by way of its loop. The others on it must not wait forever for that.
+            log.warning("an async handler raised %r: the event loop goes on", error)

@@ -1,7 +1,8 @@
 """The composition root: from settings to real services, each imported where it is needed."""
 
+from rota.errors import SettingsError
 from rota.queues.base import QueueBackend
-from rota.settings import Settings, from_environment, stage
+from rota.settings import SETTINGS_VARIABLE, Settings, from_environment, stage
 
 
 def settings_of(manifest: str) -> Settings:
@@ -10,6 +11,11 @@ def settings_of(manifest: str) -> Settings:
     Raises `SettingsError`.
     """
     if found := from_environment():
+        if found.manifest != manifest:
+            raise SettingsError(
+                f"{SETTINGS_VARIABLE} has the settings of manifest {found.manifest!r}, not of {manifest!r}; "
+                "set it from the deployment of this one, or unset it to read them from SSM"
+            )
         return found
     from rota.aws.parameters import read_settings
 

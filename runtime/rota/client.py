@@ -1,9 +1,9 @@
 """Enqueue: ask for a run from anywhere, above all from a web process."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
 from typing import Any, TypeVar, overload
 
 from rota import backends, payloads
@@ -48,11 +48,16 @@ class Client:
     def __init__(self, manifest: Manifest, *, backend: QueueBackend | None = None, clock: Clock | None = None) -> None:
         self._manifest = manifest
         self._given = backend
+        self._made: QueueBackend | None = None
+        self._made_in = 0
         self._clock = clock or SystemClock()
 
-    @cached_property
+    @property
     def _backend(self) -> QueueBackend:
-        return self._given or backends.queue_backend(self._manifest.name)
+        # A fork copies open connections, and two processes must not talk on one.
+        if self._made is None or self._made_in != os.getpid():
+            self._made, self._made_in = self._given or backends.queue_backend(self._manifest.name), os.getpid()
+        return self._made
 
     @overload
     def enqueue(self, job: Job[None], *, delay: timedelta = ...) -> str: ...

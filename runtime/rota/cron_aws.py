@@ -5,6 +5,7 @@ Grammar: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-r
 """
 
 import calendar
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -87,6 +88,13 @@ def _nearest_weekday(day: date, target: int) -> int:
     return target
 
 
+def _before_letter(field: Field, text: str) -> int:
+    try:
+        return field.number(text[:-1])
+    except ScheduleError:
+        raise field.refuse(text, f"expected one day from {field.low} to {field.high} before the {text[-1]!r}") from None
+
+
 def _day_of_month_rule(text: str) -> DayRule:
     upper = text.upper()
     if upper == "L":
@@ -94,7 +102,7 @@ def _day_of_month_rule(text: str) -> DayRule:
     if upper == "LW":
         return lambda day: day.day == _nearest_weekday(day, _last_day(day))
     if upper.endswith("W"):
-        target = DAY_OF_MONTH.number(text[:-1])
+        target = _before_letter(DAY_OF_MONTH, text)
         return lambda day: target <= _last_day(day) and day.day == _nearest_weekday(day, target)
     days = DAY_OF_MONTH.values(text)
     return lambda day: day.day in days
@@ -107,7 +115,7 @@ def _day_of_week_rule(text: str) -> DayRule:
     if upper == "L":
         return lambda day: _aws_weekday(day) == DAY_OF_WEEK.high
     if upper.endswith("L"):
-        wanted = DAY_OF_WEEK.number(text[:-1])
+        wanted = _before_letter(DAY_OF_WEEK, text)
         return lambda day: _aws_weekday(day) == wanted and day.day + 7 > _last_day(day)
     if "#" in text:
         name, _, place = text.partition("#")
@@ -137,7 +145,7 @@ class AwsCron:
             )
         if (fields[2] == "?") == (fields[4] == "?"):
             raise ScheduleError(f"{self.text!r}: exactly one of day-of-month and day-of-week must be '?'")
-        if not any(True for _ in self._days(date(min(self._years), 1, 1), 1)):
+        if not self.times or not any(True for _ in self._days(date(min(self._years), 1, 1), 1)):
             raise ScheduleError(f"{self.text!r}: no day ever matches it")
 
     @cached_property
@@ -161,8 +169,9 @@ class AwsCron:
 
     def _days(self, start: date, direction: int) -> Iterator[date]:
         """Matching days from `start` on, forwards (1) or backwards (-1), skipping whole months that cannot match."""
-        day, step = start, timedelta(days=direction)
-        while FIRST_YEAR <= day.year <= LAST_YEAR:
+        first, last = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
+        day, step = max(start, first) if direction > 0 else min(start, last), timedelta(days=direction)
+        while first <= day <= last:
             if day.year not in self._years or day.month not in self._months:
                 edge = day.replace(day=_last_day(day)) if direction > 0 else day.replace(day=1)
                 day = edge + step
@@ -174,9 +183,11 @@ class AwsCron:
     def after(self, wall: datetime) -> Iterator[datetime]:
         """Matching wall-clock times later than `wall`, earliest first."""
         for day in self._days(wall.date(), 1):
-            yield from (moment for at in self.times if (moment := datetime.combine(day, at)) > wall)
+            skipped = bisect_right(self.times, wall.time()) if day == wall.date() else 0
+            yield from (datetime.combine(day, self.times[place]) for place in range(skipped, len(self.times)))
 
     def until(self, wall: datetime) -> Iterator[datetime]:
         """Matching wall-clock times not later than `wall`, latest first."""
         for day in self._days(wall.date(), -1):
-            yield from (moment for at in reversed(self.times) if (moment := datetime.combine(day, at)) <= wall)
+            past = bisect_right(self.times, wall.time()) if day == wall.date() else len(self.times)
+            yield from (datetime.combine(day, self.times[place]) for place in reversed(range(past)))

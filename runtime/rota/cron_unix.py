@@ -9,11 +9,11 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import cast
 
-from rota.cron_aws import DAY_OF_MONTH, DAY_OF_WEEK, HOUR, MINUTE, MONTH, Field
+from rota.cron_aws import DAY_OF_MONTH, DAY_OF_WEEK, HOUR, MINUTE, MONTH, WEEKDAYS, Field
 from rota.errors import ScheduleError
 
 _PLAIN_TERM = re.compile(r"(\*|[0-9]+|[A-Za-z]{3})(-([0-9]+|[A-Za-z]{3}))?(/[0-9]+)?")
-_TITLES = (MINUTE.title, HOUR.title, DAY_OF_MONTH.title, MONTH.title, DAY_OF_WEEK.title)
+_FIELDS = (MINUTE, HOUR, DAY_OF_MONTH, MONTH, Field("day-of-week", 0, 7, WEEKDAYS))
 
 
 def to_aws(text: str) -> str:
@@ -32,8 +32,11 @@ def to_aws(text: str) -> str:
             f"{text!r} has {len(fields)} fields; a Unix cron expression has 5: "
             "minute hour day-of-month month day-of-week"
         )
-    for title, field in zip(_TITLES, fields, strict=True):
-        _refuse_what_is_not_plain(text, title, field)
+    for field, value in zip(_FIELDS, fields, strict=True):
+        try:
+            _refuse_what_is_not_plain(field, value)
+        except ScheduleError as error:
+            raise ScheduleError(f"{text!r}: {error}") from None
     if fields[2] != "*" and fields[4] != "*":
         raise ScheduleError(
             f"{text!r} restricts day-of-month ({fields[2]}) and day-of-week ({fields[4]}): in Unix cron that means "
@@ -41,8 +44,8 @@ def to_aws(text: str) -> str:
         )
     try:
         parsed = CronSim(text, datetime(2000, 1, 1, tzinfo=UTC))
-    except CronSimError as error:
-        raise ScheduleError(f"{text!r}: {str(error).lower()} field") from None
+    except CronSimError:  # every field is right by itself
+        raise ScheduleError(f"{text!r}: no day ever matches it") from None
     days_of_week = {day % 7 + 1 for day in cast("set[int]", parsed.weekdays)}
     by_week = fields[4] != "*"
     return " ".join(
@@ -57,22 +60,30 @@ def to_aws(text: str) -> str:
     )
 
 
-def _refuse_what_is_not_plain(text: str, title: str, field: str) -> None:
-    for term in field.split(","):
+def _refuse_what_is_not_plain(field: Field, value: str) -> None:
+    for term in value.split(","):
         match = _PLAIN_TERM.fullmatch(term)
         if not match:
-            raise ScheduleError(
-                f"{text!r}: {title} field {field!r} is not Unix cron; for L, W, # and ? use Cron.aws(...)"
-            )
+            raise field.refuse(value, "not Unix cron; for L, W, # and ? use Cron.aws(...)")
         start, last, step = match.group(1), match.group(3), match.group(4)
-        if step and start != "*" and not last:
-            # cron(8) implementations disagree: an error in some, "from there to the end" in others.
-            raise ScheduleError(
-                f"{text!r}: {title} field {field!r} has a step after a single number; "
-                f"write a range before it, such as {start}-59{step}"
-            )
-        if start == "*" and last:
-            raise ScheduleError(f"{text!r}: {title} field {field!r} has a range that starts with '*'")
+        if start == "*":
+            if last:
+                raise field.refuse(value, "a range cannot start with '*'")
+        else:
+            low = field.number(start)
+            high = field.number(last) if last else low
+            if low > high:
+                raise field.refuse(
+                    value, f"the range {start}-{last} runs backwards; write it as two, joined by a comma"
+                )
+            if step and low == high:
+                # cron(8) implementations disagree: an error in some, "from there to the end" in others.
+                raise field.refuse(
+                    value,
+                    f"it has a step after a single number; write a range before it, such as {low}-{field.high}{step}",
+                )
+        if step and not int(step[1:]):
+            raise field.refuse(value, "expected a number above 0 after the '/', got '0'")
 
 
 def _spell(values: Collection[int], field: Field, *, steps: bool = True) -> str:

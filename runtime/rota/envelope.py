@@ -70,7 +70,7 @@ class Envelope:
         """The envelope of a message body. Raises `EnvelopeError` that says what is wrong with it."""
         try:
             read = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise EnvelopeError(f"not JSON: {error}") from None
         if not isinstance(read, dict) or "rota" not in read:
             raise EnvelopeError('not an envelope: a JSON object with a "rota" version is expected')
@@ -102,8 +102,8 @@ def _text(moment: datetime) -> str:
 def _instant(name: str, value: object) -> datetime:
     try:
         moment = datetime.fromisoformat(value if isinstance(value, str) else "")
-    except ValueError:
+        if moment.utcoffset() is None:
+            raise EnvelopeError(f"{name} must have a time zone or end in Z; got {value!r}")
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise EnvelopeError(f"{name} must be an RFC 3339 time; got {value!r}") from None
-    if moment.utcoffset() is None:
-        raise EnvelopeError(f"{name} must have a time zone or end in Z; got {value!r}")
-    return moment.astimezone(UTC)

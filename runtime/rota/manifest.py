@@ -83,7 +83,9 @@ class Retry:
             count_problem("attempts", self.attempts, least=1, most=100),
             duration_problem("backoff", self.backoff, least=zero, most=MAX_DELAY, whole_seconds=False),
             duration_problem("max_backoff", self.max_backoff, least=zero, most=MAX_DELAY, whole_seconds=False),
-            None if 0 <= self.jitter <= 1 else f"jitter must be from 0 to 1; got {self.jitter!r}",
+            None
+            if isinstance(self.jitter, int | float) and 0 <= self.jitter <= 1
+            else f"jitter must be a number from 0 to 1; got {self.jitter!r}",
         )
 
     def wait_after(self, attempt: int, *, chance: random.Random) -> timedelta:
@@ -127,6 +129,7 @@ class Job(Generic[P]):
             None
             if self.schedule is None or isinstance(self.schedule, Schedule)
             else f"schedule must be a Cron, Every or Once; got {self.schedule!r}",
+            None if isinstance(self.retry, Retry) else f"retry must be a Retry; got {self.retry!r}",
             None
             if self.timeout is None
             else duration_problem("timeout", self.timeout, least=_SECOND, most=MAX_VISIBILITY),
@@ -149,6 +152,8 @@ class Manifest:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "jobs", tuple(self.jobs))
+        if strangers := [job for job in self.jobs if not isinstance(job, Job)]:
+            _refuse(f"manifest {self.name!r}", *(f"jobs must be of Job; got {stranger!r}" for stranger in strangers))
         problems = [problem for problem in (name_problem(self.name, longest=32),) if problem]
         problems += self._twice()
         for job in self.jobs:
@@ -203,16 +208,16 @@ def _input_problems(job: Job[Any]) -> list[str]:
 
     if problem := payloads.type_problem(job.payload):
         return [problem]
-    if job.input is not None:
-        try:
+    try:
+        if job.input is not None:
             payloads.encode(job.payload, job.input)
-        except PayloadError as error:
-            return [f"input: {error}"]
-    elif job.schedule is not None and not payloads.has_default(job.payload):
-        return [
-            (
-                f"payload {job.payload.__name__} needs a value, and a scheduled run has none; "
-                f"give input={job.payload.__name__}(...)"
-            )
-        ]
+        elif job.schedule is not None and not payloads.has_default(job.payload):
+            return [
+                (
+                    f"payload {job.payload.__name__} needs a value, and a scheduled run has none; "
+                    f"give input={job.payload.__name__}(...)"
+                )
+            ]
+    except PayloadError as error:
+        return [str(error) if job.input is None else f"input: {error}"]
     return []

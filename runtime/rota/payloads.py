@@ -38,7 +38,11 @@ def _new_adapter(payload: Any) -> "TypeAdapter[Any]":
 
 
 def has_default(payload: Any) -> bool:
-    """Whether `payload` can be made of nothing, all its fields having defaults."""
+    """Whether `payload` can be made of nothing, all its fields having defaults.
+
+    Raises `PayloadError` for a type that JSON cannot carry.
+    """
+    _adapter(payload)
     try:
         decode(payload, {})
     except PayloadError:
@@ -57,7 +61,8 @@ def encode(payload: type[T], value: T) -> Any:
     if not isinstance(value, payload):
         raise PayloadError(f"expected {payload.__name__}, got {type(value).__name__}: {value!r}")
     try:
-        text = _adapter(payload).dump_json(value, warnings=False)
+        # By alias and without computed fields: only so does every pydantic model read what it has written.
+        text = _adapter(payload).dump_json(value, by_alias=True, round_trip=True, warnings=False)
     except PydanticSerializationError as error:
         raise PayloadError(f"{payload.__name__}: {error}") from None
     _read(payload, text)

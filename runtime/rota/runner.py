@@ -1,5 +1,6 @@
 """One delivery, from a message body to what is to be done with the message. It touches no queue: the worker settles."""
 
+import inspect
 import logging
 import random
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from rota import handlers, logs, payloads
 from rota.async_handlers import EventLoop
 from rota.clock import Clock
 from rota.envelope import Envelope
-from rota.errors import EnvelopeError, HandlerError, PayloadError
+from rota.errors import EnvelopeError, HandlerError, PayloadError, ScheduleError
 from rota.manifest import Job, Manifest
 from rota.run import Outcome, Run, Stop
 
@@ -103,7 +104,9 @@ class Runner:
     def _attempt(self, job: Job[Any], envelope: Envelope, run: Run) -> Verdict:
         started = self._clock.monotonic()
         try:
-            payload = payloads.decode(job.payload, envelope.payload) if job.payload else None
+            # A message without a payload asks for one of defaults alone.
+            given = {} if envelope.payload is None else envelope.payload
+            payload = payloads.decode(job.payload, given) if job.payload else None
         except PayloadError as error:
             return _dead(envelope, f"payload cannot be read: {error}")
         try:
@@ -123,20 +126,22 @@ class Runner:
             seconds = job.timeout.total_seconds()
             run.stop.due = self._clock.monotonic() + seconds
         result = handler.call(payload, run)
-        if handler.is_async:
+        # Whatever the function's kind: a plain decorator may hide that it is async.
+        if inspect.isawaitable(result):
             self._loop.run(result, seconds)
 
     def _failed(self, job: Job[Any], envelope: Envelope, error: BaseException, took: float) -> Verdict:
-        said = str(error) if isinstance(error, HandlerError) else f"{type(error).__name__}: {error}"
-        said = _printable(said)[:REASON_LENGTH]
+        said = _printable(_told(error))[:REASON_LENGTH]
+        # An attempt was made: the hour of hand-backs begins anew, should a later server not know the job.
+        envelope = replace(envelope, error=said, handed_back_at=None)
         attempts = job.retry.attempts
         after = f"{job.name} failed in {took:.3f} s, attempt {envelope.attempt} of {attempts}"
         if envelope.attempt >= attempts:
             log.error("%s; dead-lettered", after, exc_info=error)
-            return _dead(replace(envelope, error=said), f"attempts exhausted ({attempts}): {said}", Outcome.FAILED)
+            return _dead(envelope, f"attempts exhausted ({attempts}): {said}", Outcome.FAILED)
         wait = job.retry.wait_after(envelope.attempt, chance=self._chance)
         log.warning("%s; again in %.1f s", after, wait.total_seconds(), exc_info=error)
-        again = replace(envelope, attempt=envelope.attempt + 1, error=said)
+        again = replace(envelope, attempt=envelope.attempt + 1)
         return Verdict(Outcome.FAILED, said, SendAgain(again.encode(), wait))
 
     def _hand_back(self, envelope: Envelope) -> Verdict:
@@ -166,8 +171,20 @@ def _with_occurrence(envelope: Envelope, job: Job[Any]) -> Envelope:
     if envelope.fired_at is None:
         return envelope
     # The schedule may have changed since the rule was deployed; the rule's own time is then the nearest there is.
-    found = job.schedule.latest(envelope.fired_at) if job.schedule else None
+    try:
+        found = job.schedule.latest(envelope.fired_at) if job.schedule else None
+    except ScheduleError:  # it counts from the deploy now
+        found = None
     return envelope.for_occurrence(found or envelope.fired_at)
+
+
+def _told(error: BaseException) -> str:
+    if isinstance(error, HandlerError):
+        return str(error)
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - a user's exception may not be able to tell what it is
+        return type(error).__name__
 
 
 def _dead(envelope: Envelope, reason: str, outcome: Outcome | None = None) -> Verdict:

@@ -52,6 +52,12 @@ def _zone(name: str) -> ZoneInfo:
         raise ScheduleError(f"time_zone {name!r} is not an IANA name such as 'Europe/Berlin' or 'UTC'") from None
 
 
+def _aware(moment: datetime) -> datetime:
+    if problem := aware_problem("instant", moment):
+        raise ScheduleError(problem)
+    return moment
+
+
 @dataclass(frozen=True)
 class Cron(Schedule):
     """A cron expression: five fields with their Unix meaning, or `Cron.aws(...)` with the six of EventBridge.
@@ -84,6 +90,7 @@ class Cron(Schedule):
         bare = expression.strip()
         if bare.startswith("cron(") and bare.endswith(")"):
             bare = bare[len("cron(") : -1]
+        bare = " ".join(bare.split())
         cron = object.__new__(cls)
         object.__setattr__(cron, "expression", bare)
         object.__setattr__(cron, "time_zone", time_zone)
@@ -100,19 +107,18 @@ class Cron(Schedule):
 
     def next(self, after: datetime) -> datetime | None:
         """The first occurrence later than `after`, or None if there is none any more."""
-        # A day of slack: the wall clock may have been put back since.
-        walls = self._cron.after(self._wall(after) - _DAY)
+        walls = self._cron.after(self._wall(after))
         return next((moment for wall in walls if (moment := self._instant(wall)) and moment > after), None)
 
     def latest(self, until: datetime) -> datetime | None:
         """The last occurrence not later than `until`, or None if there is none yet."""
-        walls = self._cron.until(self._wall(until) + _DAY)
+        wall = self._wall(until)
+        # Where clocks show `wall` for the second time, later walls have been shown already.
+        walls = self._cron.until(wall + _DAY if wall.fold else wall)
         return next((moment for wall in walls if (moment := self._instant(wall)) and moment <= until), None)
 
     def _wall(self, moment: datetime) -> datetime:
-        if problem := aware_problem("instant", moment):
-            raise ScheduleError(problem)
-        return moment.astimezone(_zone(self.time_zone)).replace(tzinfo=None)
+        return _aware(moment).astimezone(_zone(self.time_zone)).replace(tzinfo=None)
 
     def _instant(self, wall: datetime) -> datetime | None:
         """The instant at which clocks show `wall`, the first of two; None where a change of clocks skips it."""
@@ -165,11 +171,9 @@ class Every(Schedule):
 
     def latest(self, until: datetime) -> datetime | None:
         """The last occurrence not later than `until`. Raises `ScheduleError` if it counts from the deploy."""
-        if problem := aware_problem("instant", until):
-            raise ScheduleError(problem)
+        moment = _aware(until).astimezone(UTC)
         if not self.aligned:
             raise ScheduleError(f"every {self.interval} counts from the deploy: only AWS knows its occurrences")
-        moment = until.astimezone(UTC)
         midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
         return midnight + (moment - midnight) // self.interval * self.interval
 
@@ -197,11 +201,11 @@ class Once(Schedule):
 
     def next(self, after: datetime) -> datetime | None:
         """The instant itself if it is later than `after`."""
-        return self.at.astimezone(UTC) if self.at > after else None
+        return self.at.astimezone(UTC) if self.at > _aware(after) else None
 
     def latest(self, until: datetime) -> datetime | None:
         """The instant itself if it is not later than `until`."""
-        return self.at.astimezone(UTC) if self.at <= until else None
+        return self.at.astimezone(UTC) if self.at <= _aware(until) else None
 
     def __str__(self) -> str:
         return f"once at {self.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

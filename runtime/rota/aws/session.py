@@ -15,13 +15,16 @@ def client(service: str, *, connections: int = 10) -> Any:
     Raises `SettingsError` that says what is missing. boto3 has no types of its own, hence Any.
     """
     # One session a client: boto3's default session is not safe to make clients from in several threads.
-    session = boto3.session.Session()
     try:
+        session = boto3.session.Session()
         made = session.client(
             service, config=Config(max_pool_connections=connections, retries={"mode": "standard", "max_attempts": 3})
         )
     except NoRegionError:
-        raise SettingsError("no AWS region is set; type: export AWS_REGION=eu-west-1 (or `aws configure`)") from None
+        # boto3 does not read AWS_REGION.
+        raise SettingsError(
+            "no AWS region is set; type: export AWS_DEFAULT_REGION=eu-west-1 (or `aws configure`)"
+        ) from None
     except BotoCoreError as error:  # half of the credentials, a profile that is not there, a broken file
         raise SettingsError(f"{error}; type: aws configure") from None
     if session.get_credentials() is None:

@@ -6,6 +6,15 @@ from typing import NamedTuple, Protocol
 MAX_BATCH = 10
 """Messages in one request at the most."""
 
+MAX_BYTES = 1024 * 1024
+"""Of one message with its attributes, and of all the messages in one request.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
+
+MAX_DELAY = 900
+"""Seconds that a message can be held back."""
+
+_ATTRIBUTE_BYTES = 64  # what an attribute weighs beside its text: name, type, and room to spare
+
 
 class Message(NamedTuple):
     """A received message: hidden from others until its visibility ends."""
@@ -25,6 +34,20 @@ class Outgoing(NamedTuple):
     """Text beside the body, for people and other programs."""
 
 
+def weight(message: Outgoing) -> int:
+    """What a message counts towards `MAX_BYTES`: body and attributes, in UTF-8."""
+    attributes = sum(len(value.encode()) + _ATTRIBUTE_BYTES for value in message.attributes.values())
+    return len(message.body.encode()) + attributes
+
+
+def size_problem(message: Outgoing) -> str | None:
+    """Why the service would not take a message of this size, or None."""
+    size = weight(message)
+    return (
+        f"the message has {size} bytes with its attributes, at most {MAX_BYTES} are taken" if size > MAX_BYTES else None
+    )
+
+
 class SendFailure(NamedTuple):
     """A message that the service did not take."""
 
@@ -37,7 +60,8 @@ class MessageQueue(Protocol):
     """One queue.
 
     Methods take any number of messages and split it into the service's batches. They raise `BackendError` when the
-    service does not answer; what it refuses message by message is returned.
+    service does not answer; what it refuses message by message is returned. `rota.testing.QueueConformance` states the
+    rules as tests.
     """
 
     def receive(self, limit: int, wait: float) -> list[Message]:
@@ -45,7 +69,8 @@ class MessageQueue(Protocol):
         ...
 
     def send(self, messages: Sequence[Outgoing]) -> list[SendFailure]:
-        """Send each; returns those not taken."""
+        """Send each; returns those not taken: too large, a delay too long, or left unsent when the service stopped
+        answering halfway."""
         ...
 
     def delete(self, receipts: Sequence[str]) -> list[str]:
@@ -53,7 +78,8 @@ class MessageQueue(Protocol):
         ...
 
     def change_visibility(self, receipts: Sequence[str], seconds: int) -> list[str]:
-        """Hide for `seconds` from now, 0 to give back at once; returns the receipts no longer held."""
+        """Hide for `seconds` from now, 0 to give back at once; returns the receipts no longer held. None is held for
+        longer than 12 hours in all."""
         ...
 
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rota.clock import Clock, SystemClock
-from rota.queues.base import MAX_BATCH, Message, Outgoing, SendFailure
+from rota.queues.base import MAX_BATCH, MAX_DELAY, Message, Outgoing, SendFailure, size_problem
 
 _POLL = 0.005  # seconds between looks for a message
+_LONGEST_HOLD = 12 * 60 * 60  # seconds from the receive, all extensions together
 
 
 @dataclass
@@ -17,6 +18,7 @@ class _Stored:
     outgoing: Outgoing
     visible_at: float
     receipt: str = ""
+    received_at: float = 0
     deliveries: int = 0
 
 
@@ -50,7 +52,7 @@ class MemoryQueue:
         now = self.clock.monotonic()
         caught: list[Message] = []
         for stored in [stored for stored in self._stored if stored.visible_at <= now]:
-            if self.dead_letters and stored.deliveries >= self.max_deliveries:
+            if self.dead_letters is not None and stored.deliveries >= self.max_deliveries:
                 self._stored.remove(stored)
                 self.dead_letters.send([stored.outgoing._replace(delay=0)])
                 continue
@@ -58,15 +60,17 @@ class MemoryQueue:
                 break
             stored.deliveries += 1
             stored.receipt = f"receipt-{next(self._serial)}"
-            stored.visible_at = now + self.visibility_timeout
+            stored.received_at, stored.visible_at = now, now + self.visibility_timeout
             caught.append(Message(stored.outgoing.body, stored.receipt))
         return caught
 
     def send(self, messages: Sequence[Outgoing]) -> list[SendFailure]:
         now = self.clock.monotonic()
+        failures = [SendFailure(i, problem) for i, message in enumerate(messages) if (problem := _problem(message))]
+        refused = {failed.place for failed in failures}
         with self._lock:
-            self._stored += [_Stored(message, now + message.delay) for message in messages]
-        return []
+            self._stored += [_Stored(m, now + m.delay) for place, m in enumerate(messages) if place not in refused]
+        return failures
 
     def delete(self, receipts: Sequence[str]) -> list[str]:
         with self._lock:
@@ -76,7 +80,11 @@ class MemoryQueue:
     def change_visibility(self, receipts: Sequence[str], seconds: int) -> list[str]:
         now = self.clock.monotonic()
         with self._lock:
-            held = {stored.receipt: stored for stored in self._stored if stored.receipt and stored.visible_at > now}
+            held = {
+                stored.receipt: stored
+                for stored in self._stored
+                if stored.receipt and stored.visible_at > now and now + seconds <= stored.received_at + _LONGEST_HOLD
+            }
             for receipt in receipts:
                 if receipt in held:
                     held[receipt].visible_at = now + seconds
@@ -94,6 +102,12 @@ class MemoryQueue:
         return len(self._stored)
 
 
+def _problem(message: Outgoing) -> str | None:
+    if not 0 <= message.delay <= MAX_DELAY:
+        return f"delay must be from 0 to {MAX_DELAY} seconds; got {message.delay}"
+    return size_problem(message)
+
+
 class MemoryBackend:
     """Every queue anyone asks for, made at the first mention."""
 
@@ -102,13 +116,15 @@ class MemoryBackend:
         self._visibility_timeout, self._max_deliveries = visibility_timeout, max_deliveries
         self._queues: dict[str, MemoryQueue] = {}
         self._dead: dict[str, MemoryQueue] = {}
+        self._lock = threading.Lock()
 
     def queue(self, name: str) -> MemoryQueue:
         """The queue of that name."""
-        if name not in self._queues:
-            dead = self._dead[name] = MemoryQueue(self._visibility_timeout, self._clock)
-            self._queues[name] = MemoryQueue(self._visibility_timeout, self._clock, dead, self._max_deliveries)
-        return self._queues[name]
+        with self._lock:
+            if name not in self._queues:
+                dead = self._dead[name] = MemoryQueue(self._visibility_timeout, self._clock)
+                self._queues[name] = MemoryQueue(self._visibility_timeout, self._clock, dead, self._max_deliveries)
+            return self._queues[name]
 
     def dead_letters(self, name: str) -> MemoryQueue:
         """Its dead-letter queue."""

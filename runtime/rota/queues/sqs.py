@@ -3,20 +3,15 @@
 Limits: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rota.errors import BackendError, SettingsError
-from rota.queues.base import MAX_BATCH, Message, Outgoing, SendFailure
+from rota.queues.base import MAX_BATCH, MAX_BYTES, Message, Outgoing, SendFailure, size_problem, weight
 from rota.settings import QueueSettings, Settings
-
-MAX_BYTES = 1024 * 1024
-"""Of one message, and of all the messages in one request."""
-
-_ATTRIBUTE_BYTES = 64  # what an attribute weighs beside its text: name, type, and room to spare
 
 
 class SqsQueue:
@@ -33,11 +28,19 @@ class SqsQueue:
         return [Message(read["Body"], read["ReceiptHandle"]) for read in answer.get("Messages", ())]
 
     def send(self, messages: Sequence[Outgoing]) -> list[SendFailure]:
-        failures = []
-        for batch in _batches(messages):
+        # SQS refuses a whole request for one message that is too large.
+        failures = [SendFailure(i, problem) for i, message in enumerate(messages) if (problem := size_problem(message))]
+        batches = list(_batches(messages, without={failed.place for failed in failures}))
+        for number, batch in enumerate(batches):
             entries = [_entry(index, messages[index]) for index in batch]
-            with _told(f"send to {self._url}"):
-                answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+            try:
+                with _told(f"send to {self._url}"):
+                    answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+            except BackendError as error:
+                if number == 0:
+                    raise
+                # What is sent is sent: the caller has to know which.
+                return failures + [SendFailure(index, str(error)) for rest in batches[number:] for index in rest]
             failures += [
                 SendFailure(int(failed["Id"]), f"{failed['Code']}: {failed.get('Message', '')}")
                 for failed in answer.get("Failed", ())
@@ -103,11 +106,13 @@ def _tens(receipts: Sequence[str]) -> Iterator[Sequence[str]]:
     return (receipts[start : start + MAX_BATCH] for start in range(0, len(receipts), MAX_BATCH))
 
 
-def _batches(messages: Sequence[Outgoing]) -> Iterator[list[int]]:
+def _batches(messages: Sequence[Outgoing], *, without: Container[int]) -> Iterator[list[int]]:
     """Indexes, in batches within the limits of count and bytes."""
     batch: list[int] = []
     total = 0
     for index, message in enumerate(messages):
+        if index in without:
+            continue
         size = weight(message)
         if batch and (len(batch) == MAX_BATCH or total + size > MAX_BYTES):
             yield batch
@@ -116,12 +121,6 @@ def _batches(messages: Sequence[Outgoing]) -> Iterator[list[int]]:
         total += size
     if batch:
         yield batch
-
-
-def weight(message: Outgoing) -> int:
-    """What a message counts towards `MAX_BYTES`: body and attributes, in UTF-8."""
-    attributes = sum(len(value.encode()) + _ATTRIBUTE_BYTES for value in message.attributes.values())
-    return len(message.body.encode()) + attributes
 
 
 def _entry(index: int, message: Outgoing) -> dict[str, Any]:

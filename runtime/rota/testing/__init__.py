@@ -1,0 +1,49 @@
+"""For users' tests: a clock to move, queues in memory, the local AWS, and what every queue backend must do.
+
+    backend = MemoryBackend()
+    Client(manifest, backend=backend).enqueue(send_invoice, SendInvoice(order_id=7))
+    with Worker(manifest, backend=backend):
+        ...
+
+Names are imported when they are first used: neither pytest nor boto3 comes with this package alone.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rota.testing.clock import FakeClock
+    from rota.testing.local_aws import LocalAws, LocalAwsError
+    from rota.testing.memory import MemoryBackend, MemoryQueue
+    from rota.testing.queue_conformance import QueueConformance
+
+_HOMES = {
+    "FakeClock": "clock",
+    "LocalAws": "local_aws",
+    "LocalAwsError": "local_aws",
+    "MemoryBackend": "memory",
+    "MemoryQueue": "memory",
+    "QueueConformance": "queue_conformance",
+}
+
+__all__ = [
+    "FakeClock",
+    "LocalAws",
+    "LocalAwsError",
+    "MemoryBackend",
+    "MemoryQueue",
+    "QueueConformance",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rota.testing' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"rota.testing.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

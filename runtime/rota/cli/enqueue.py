@@ -1,0 +1,67 @@
+"""`rota enqueue`: ask for one run."""
+
+import json
+import sys
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+
+from rota.cli.loading import find_job, load_manifest
+from rota.cli.options import DEFAULT_MANIFEST, JsonOption, ManifestOption
+from rota.cli.output import out, print_json
+from rota.errors import PayloadError
+from rota.manifest import Job
+
+
+def enqueue(
+    job: Annotated[str, typer.Argument(metavar="JOB", help="The job's name.")],
+    payload: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PAYLOAD", help="The payload as JSON, or - to read it from stdin; the job's input unless given."
+        ),
+    ] = None,
+    delay: Annotated[int, typer.Option(min=0, metavar="SECONDS", help="Seconds from now, up to 900.")] = 0,
+    manifest: ManifestOption = DEFAULT_MANIFEST,
+    as_json: JsonOption = False,
+) -> None:
+    """Enqueue one run of a job, and print its run id.
+
+    For example: rota enqueue send-invoice '{"order_id": 7}'
+    """
+    from rota import backends
+    from rota.client import Client
+
+    declared = load_manifest(manifest)
+    found = find_job(declared, job)
+    value = _payload(found, payload)
+    settings = backends.settings_of(declared.name)
+    client = Client(declared, backend=backends.queue_backend(declared.name, settings=settings))
+    run = client.enqueue(found, value, delay=timedelta(seconds=delay))
+    queue = found.target.name
+    url = settings.queues[queue].url
+    if as_json:
+        print_json({"run": run, "job": job, "queue": queue, "url": url, "stage": settings.stage, "delay": delay})
+        return
+    out().print(f"{job} is enqueued: run {run}", style="bold")
+    out().print(f"  queue {queue}, stage {settings.stage}, {url}" + (f", due in {delay} s" if delay else ""))
+
+
+def _payload(job: Job[Any], text: str | None) -> Any:
+    """The payload that `text` means. Raises `PayloadError`."""
+    from rota import payloads
+
+    if text is None and (job.payload is None or job.input is not None):
+        return job.input
+    try:
+        read = json.loads(sys.stdin.read() if text == "-" else text or "{}")
+    except ValueError as error:
+        raise PayloadError(f"the payload is not JSON: {error}") from None
+    if job.payload is None:
+        return read  # which the client refuses
+    try:
+        return payloads.decode(job.payload, read)
+    except PayloadError as error:
+        hint = "" if text else f"; give it as JSON: rota enqueue {job.name} '{{...}}'"
+        raise PayloadError(f"job {job.name!r}: {error}{hint}") from None

@@ -1,0 +1,53 @@
+"""`rota list`: what the manifest declares."""
+
+from datetime import datetime
+from typing import Any
+
+from rota.cli.loading import load_manifest
+from rota.cli.options import DEFAULT_MANIFEST, JsonOption, ManifestArgument
+from rota.cli.output import out, print_json, print_table
+from rota.cli.times import counts_from_deploy, iso, now, spell_next, spell_schedule
+from rota.manifest import Job
+
+COLUMNS = ("job", "queue", "schedule", "zone", "next", "enabled", "handler", "description")
+
+
+def list_jobs(manifest: ManifestArgument = DEFAULT_MANIFEST, as_json: JsonOption = False) -> None:
+    """List the jobs, with their queues, schedules and next occurrences."""
+    found, at = load_manifest(manifest), now()
+    if as_json:
+        print_json({"manifest": found.name, "jobs": [_record(job, at) for job in found.jobs]})
+    elif found.jobs:
+        print_table(COLUMNS, [_row(job, at) for job in found.jobs])
+    else:
+        out().print(f"manifest {found.name!r} declares no job")
+
+
+def _row(job: Job[Any], at: datetime) -> list[str]:
+    schedule = job.schedule
+    return [
+        job.name,
+        job.target.name,
+        spell_schedule(schedule) if schedule else "",
+        schedule.time_zone if schedule else "",
+        spell_next(schedule, at) if schedule and job.enabled else "",
+        "yes" if job.enabled else "no",
+        job.handler,
+        job.description,
+    ]
+
+
+def _record(job: Job[Any], at: datetime) -> dict[str, Any]:
+    schedule = job.schedule
+    known = schedule and job.enabled and not counts_from_deploy(schedule)
+    moment = schedule.next(at) if schedule and known else None
+    return {
+        "job": job.name,
+        "queue": job.target.name,
+        "schedule": spell_schedule(schedule) if schedule else None,
+        "zone": schedule.time_zone if schedule else None,
+        "next": iso(moment) if moment else None,
+        "handler": job.handler,
+        "enabled": job.enabled,
+        "description": job.description,
+    }

@@ -1,0 +1,158 @@
+"""`SqsQueue`, on moto and on the local AWS. Both go by the machine's clock: the timeouts are short."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from botocore.stub import Stubber
+
+from rota.aws.session import client
+from rota.errors import BackendError, SettingsError
+from rota.queues.base import MAX_BYTES, MessageQueue, Outgoing, SendFailure
+from rota.queues.sqs import SqsBackend, SqsQueue
+from rota.settings import QueueSettings, Settings
+from rota.testing import QueueConformance
+
+MakeQueue = Callable[..., str]
+
+
+class OnSqs(QueueConformance):
+    visibility_timeout = 1
+
+    @pytest.fixture
+    def queue(self, sqs: Any, make_queue: MakeQueue) -> SqsQueue:
+        return SqsQueue(sqs, make_queue(sqs, VisibilityTimeout=1, MaximumMessageSize=MAX_BYTES))
+
+    def test_attributes_are_there_for_other_programs(self, sqs: Any, make_queue: MakeQueue) -> None:
+        url = make_queue(sqs)
+        assert SqsQueue(sqs, url).send([Outgoing("body", 0, {"rota.reason": "worker died"})]) == []
+        (read,) = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"])["Messages"]
+        assert read["MessageAttributes"]["rota.reason"]["StringValue"] == "worker died"
+
+    def test_a_queue_that_is_not_there_is_an_error_that_names_it(self, sqs: Any, make_queue: MakeQueue) -> None:
+        url = make_queue(sqs) + "-gone"
+        queue = SqsQueue(sqs, url)
+        for request in (
+            lambda: queue.receive(1, 0),
+            lambda: queue.send([Outgoing("body")]),
+            lambda: queue.delete(["receipt"]),
+            lambda: queue.change_visibility(["receipt"], 1),
+        ):
+            with pytest.raises(BackendError, match=f"(?s)^SQS did not .*{url}: .*"):
+                request()
+
+
+def differs(who: str, how: str) -> pytest.MarkDecorator:
+    """Where a stand-in is known to differ from SQS; fails once it no longer does."""
+    return pytest.mark.xfail(strict=True, reason=f"{who} {how}")
+
+
+class TestOnMoto(OnSqs):
+    @pytest.fixture
+    def sqs(self, in_moto: None) -> Any:
+        return client("sqs")
+
+    @differs("moto", "extends messages that are no longer in flight")
+    def test_a_receipt_is_lost_with_its_time(self, queue: MessageQueue) -> None:
+        super().test_a_receipt_is_lost_with_its_time(queue)
+
+
+class TestOnLocalAws(OnSqs):
+    @pytest.fixture
+    def sqs(self, on_local_aws: None) -> Any:
+        return client("sqs")
+
+    @differs("ministack", "extends messages that are no longer in flight")
+    def test_a_receipt_is_lost_with_its_time(self, queue: MessageQueue) -> None:
+        super().test_a_receipt_is_lost_with_its_time(queue)
+
+    @differs("ministack", "takes any delay")
+    def test_a_delay_too_long_is_refused_by_itself(self, queue: MessageQueue) -> None:
+        super().test_a_delay_too_long_is_refused_by_itself(queue)
+
+    @differs("ministack", "takes any visibility timeout")
+    def test_no_message_is_held_for_more_than_twelve_hours(self, queue: MessageQueue) -> None:
+        super().test_no_message_is_held_for_more_than_twelve_hours(queue)
+
+    @differs("ministack", "refuses to delete what is gone")
+    def test_deleting_what_is_gone_is_no_refusal(self, queue: MessageQueue) -> None:
+        super().test_deleting_what_is_gone_is_no_refusal(queue)
+
+
+# What no stand-in can be made to do: answers by the book, to a client that is told them.
+
+
+@pytest.fixture
+def told(in_moto: None) -> Iterator[tuple[SqsQueue, Stubber]]:
+    """A queue whose service answers what the test says."""
+    sqs = client("sqs")
+    with Stubber(sqs) as stubber:
+        yield SqsQueue(sqs, "https://sqs/queue"), stubber
+
+
+def test_a_service_that_fails_halfway_leaves_no_doubt_about_what_was_sent(told: tuple[SqsQueue, Stubber]) -> None:
+    queue, service = told
+    service.add_response("send_message_batch", {"Successful": [], "Failed": []})
+    service.add_client_error("send_message_batch", "ServiceUnavailable", http_status_code=503)
+    failures = queue.send([Outgoing(str(number)) for number in range(25)])
+    assert [failed.place for failed in failures] == list(range(10, 25))
+    assert all("ServiceUnavailable" in failed.reason for failed in failures)
+    service.assert_no_pending_responses()  # and is not asked again
+
+
+def test_a_service_that_does_not_answer_at_all_is_an_error(told: tuple[SqsQueue, Stubber]) -> None:
+    queue, service = told
+    service.add_client_error("send_message_batch", "ServiceUnavailable", http_status_code=503)
+    with pytest.raises(BackendError, match="SQS did not send to https://sqs/queue: .*ServiceUnavailable"):
+        queue.send([Outgoing("body")])
+
+
+def test_a_network_that_is_gone_is_an_error(in_moto: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    sqs = client("sqs")
+
+    def gone(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://sqs")
+
+    monkeypatch.setattr(sqs, "receive_message", gone)
+    with pytest.raises(BackendError, match="SQS did not receive from https://sqs/queue: Could not connect"):
+        SqsQueue(sqs, "https://sqs/queue").receive(1, 0)
+
+
+def test_refused_messages_are_told_by_their_place(told: tuple[SqsQueue, Stubber]) -> None:
+    queue, service = told
+    service.add_response("send_message_batch", {"Successful": [], "Failed": []})
+    failed = {"Id": "11", "SenderFault": True, "Code": "InvalidMessageContents", "Message": "no such character"}
+    service.add_response("send_message_batch", {"Successful": [], "Failed": [failed]})
+    sent = queue.send([Outgoing(str(number)) for number in range(12)])
+    assert sent == [SendFailure(11, "InvalidMessageContents: no such character")]
+
+
+def test_a_fault_of_the_service_is_no_word_about_the_message(told: tuple[SqsQueue, Stubber]) -> None:
+    queue, service = told
+    failed = [
+        {"Id": "0", "SenderFault": False, "Code": "InternalError"},
+        {"Id": "1", "SenderFault": True, "Code": "MessageNotInflight"},
+    ]
+    service.add_response("change_message_visibility_batch", {"Successful": [], "Failed": failed})
+    assert queue.change_visibility(["held", "lost", "fine"], 30) == ["lost"]
+
+
+def test_refused_deletes_are_told(told: tuple[SqsQueue, Stubber]) -> None:
+    queue, service = told
+    failed = [{"Id": "1", "SenderFault": True, "Code": "ReceiptHandleIsInvalid"}]
+    service.add_response("delete_message_batch", {"Successful": [], "Failed": failed})
+    assert queue.delete(["good", "bad"]) == ["bad"]
+
+
+def test_a_deployment_has_the_queues_of_its_settings(in_moto: None) -> None:
+    settings = Settings("shop", "staging", {"billing": QueueSettings("https://sqs/billing", "https://sqs/dead")})
+    backend = SqsBackend(client("sqs"), settings)
+    assert vars(backend.queue("billing"))["_url"] == "https://sqs/billing"
+    assert vars(backend.dead_letters("billing"))["_url"] == "https://sqs/dead"
+    with pytest.raises(SettingsError) as caught:
+        backend.queue("reports")
+    assert str(caught.value) == (
+        "queue 'reports' is not in the deployed settings of 'shop', stage 'staging' (it has billing); "
+        "deploy it: `cdk deploy`"
+    )
