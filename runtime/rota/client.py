@@ -11,13 +11,14 @@ from rota.clock import Clock, SystemClock
 from rota.envelope import Envelope
 from rota.errors import EnqueueError, PayloadError
 from rota.manifest import MAX_DELAY, Job, Manifest
+from rota.queues import base as queues
 from rota.queues.base import Outgoing, QueueBackend
 from rota.validators import duration_problem
 
 P = TypeVar("P")
 
-MAX_BYTES = 1024 * 1024
-"""Of one message. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
+MAX_BYTES = queues.MAX_BYTES - 20 * 1024
+"""Of one message: the rest is for what a retry or a dead letter adds, the last error above all."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,13 @@ class Client:
         now = self._clock.now()
         runs = [Envelope.new(job.name, _encode(job, payload), now=now) for payload in payloads]
         messages = [Outgoing(_body(job, run), delay=int(delay.total_seconds())) for run in runs]
-        refused = {failed.place: failed.reason for failed in self._backend.queue(job.target.name).send(messages)}
+        failures = sorted(self._backend.queue(job.target.name).send(messages))
+        refused = {failed.place: failed.reason for failed in failures}
         if refused:
             raise PartialEnqueueError(
                 f"job {job.name!r}: {len(refused)} of {len(runs)} runs were not enqueued; "
-                f"the first: {next(iter(refused.values()))}",
-                failures=[EnqueueFailure(index, reason) for index, reason in sorted(refused.items())],
+                f"the first: {failures[0].reason}",
+                failures=[EnqueueFailure(*failed) for failed in failures],
                 run_ids=[None if index in refused else run.run for index, run in enumerate(runs)],
             )
         return [run.run for run in runs if run.run]
@@ -117,7 +119,7 @@ def _body(job: Job[Any], run: Envelope) -> str:
     body = run.encode()
     if (size := len(body.encode())) > MAX_BYTES:
         raise EnqueueError(
-            f"job {job.name!r}: the message has {size} bytes, SQS takes {MAX_BYTES}; "
+            f"job {job.name!r}: the message has {size} bytes, at most {MAX_BYTES} leave SQS room for retries; "
             "put the data in S3, and its key in the payload"
         )
     return body

@@ -1,3 +1,4 @@
+# ruff: noqa: S101 - these are tests
 """What every `MessageQueue` must do, as tests to inherit.
 
     class TestMyQueue(QueueConformance):

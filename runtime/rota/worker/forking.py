@@ -7,7 +7,6 @@ its process forks (a handler that uses multiprocessing) stays with the parent, a
 
 import os
 import sys
-import weakref
 from typing import Protocol
 
 
@@ -19,12 +18,18 @@ class Forkable(Protocol):
         ...
 
 
-_workers: "weakref.WeakSet[Forkable]" = weakref.WeakSet()
+_workers: set[Forkable] = set()
+"""Held firmly: `Worker(manifest).start()` in a preloading master leaves nothing else that refers to the worker."""
 
 
 def watch(worker: Forkable) -> None:
     """Tell `worker` of forks from now on."""
     _workers.add(worker)
+
+
+def forget(worker: Forkable) -> None:
+    """Tell it no longer."""
+    _workers.discard(worker)
 
 
 def _tell() -> None:
@@ -39,14 +44,11 @@ def in_preloading_master() -> bool:
     """Whether a server's master is loading the application, to fork afterwards.
 
     gunicorn does not say so anywhere, but the stack does: its arbiter loads the application, and no gunicorn worker is
-    above it. uWSGI counts its masters' processes as worker 0.
+    above it.
     """
     modules = []
     frame = sys._getframe()  # noqa: SLF001 - the way to one's own stack without formatting it
     while frame.f_back is not None:
         frame = frame.f_back
         modules.append(frame.f_globals.get("__name__", ""))
-    if "gunicorn.arbiter" in modules:
-        return not any(name.startswith("gunicorn.workers.") for name in modules)
-    uwsgi = sys.modules.get("uwsgi")
-    return uwsgi is not None and uwsgi.worker_id() == 0
+    return "gunicorn.arbiter" in modules and not any(name.startswith("gunicorn.workers.") for name in modules)

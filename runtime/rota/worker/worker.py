@@ -115,6 +115,8 @@ class Worker:
         be killed, and while it lives nobody else should have its run.
         """
         crew, self._crew = self._crew, None
+        self._waits_for_fork = False
+        forking.forget(self)
         if crew is None:
             return True
         atexit.unregister(self.stop_and_exit)

@@ -41,9 +41,7 @@ known = Job(name="known", handler="handlers:note", target=skew)
 killer = Job(name="killer", handler="handlers:kill_this_process", target=poison, retry=Retry(attempts=1))
 served = Job(name="served", handler="handlers:note", target=web)
 
-manifest = Manifest(
-    name="fleet", jobs=[*occurrences, *a_hundred, quick, crashed, longer, batch, known, killer, served]
-)
+manifest = Manifest(name="fleet", jobs=[*occurrences, *a_hundred, quick, crashed, longer, batch, known, killer, served])
 
 newer_job = Job(name="newer", handler="handlers:note", target=skew)
 newer_manifest = Manifest(name="fleet", jobs=[*manifest.jobs, newer_job])

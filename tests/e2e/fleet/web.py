@@ -26,4 +26,5 @@ async def asgi(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 if os.environ.get("FLEET_START_AT_IMPORT"):
-    worker.start()
+    # No variable holds this one, as in the shortest line that a user can write.
+    Worker(manifest, queues=[web], concurrency=2).start()
