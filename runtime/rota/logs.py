@@ -1,4 +1,5 @@
-"""Log records that know their run: each carries `job`, `run_id`, `attempt` and `queue`, the handler's own included."""
+"""Log records that know their run: each carries `rota_job`, `rota_run`, `rota_attempt` and `rota_queue`, the handler's
+own included. With the prefix, because `logging` raises where a handler gives one of a record's names as `extra`."""
 
 import logging
 from collections.abc import Iterator
@@ -33,7 +34,8 @@ def install() -> None:
     def with_run(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = make(*args, **kwargs)
         if (run := _current.get()) is not None:
-            record.job, record.run_id, record.attempt, record.queue = run.job, run.id, run.attempt, run.queue
+            record.rota_job, record.rota_run = run.job, run.id
+            record.rota_attempt, record.rota_queue = run.attempt, run.queue
         return record
 
     with_run.knows_runs = True  # type: ignore[attr-defined] # a mark for the next call

@@ -58,7 +58,7 @@ def encode(payload: type[T], value: T) -> Any:
     """
     from pydantic_core import PydanticSerializationError, from_json
 
-    if not isinstance(value, payload):
+    if type(value) is not payload:  # a subclass has fields of its own, which would not arrive
         raise PayloadError(f"expected {payload.__name__}, got {type(value).__name__}: {value!r}")
     try:
         # By alias and without computed fields: only so does every pydantic model read what it has written.

@@ -62,7 +62,10 @@ class Settings:
             return cls(
                 manifest=read["manifest"],
                 stage=read["stage"],
-                queues={name: QueueSettings(**queue) for name, queue in read["queues"].items()},
+                queues={
+                    name: QueueSettings(url=queue["url"], dead_letter_url=queue["dead_letter_url"])
+                    for name, queue in read["queues"].items()
+                },
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SettingsError(

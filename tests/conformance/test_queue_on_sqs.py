@@ -104,7 +104,7 @@ def test_a_service_that_fails_halfway_leaves_no_doubt_about_what_was_sent(told: 
 def test_a_service_that_does_not_answer_at_all_is_an_error(told: tuple[SqsQueue, Stubber]) -> None:
     queue, service = told
     service.add_client_error("send_message_batch", "ServiceUnavailable", http_status_code=503)
-    with pytest.raises(BackendError, match="SQS did not send to https://sqs/queue: .*ServiceUnavailable"):
+    with pytest.raises(BackendError, match=r"SQS did not send to https://sqs/queue: .*ServiceUnavailable"):
         queue.send([Outgoing("body")])
 
 

@@ -135,7 +135,7 @@ def test_a_run_from_the_command_line_to_the_log(application: Application) -> Non
     application.ends_with(0)
 
     lines = [json.loads(line) for line in (application.folder / "out").read_text().splitlines()]
-    fields = {"job": "quick", "run_id": run, "attempt": 1, "queue": "work"}
+    fields = {"rota_job": "quick", "rota_run": run, "rota_attempt": 1, "rota_queue": "work"}
     own = next(line for line in lines if line["message"] == "quick runs")
     assert own == {
         "time": own["time"],

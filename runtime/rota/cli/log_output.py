@@ -88,7 +88,7 @@ class JsonFormatter(logging.Formatter):
 def _run(record: logging.LogRecord) -> str:
     """The fields that `rota.logs` gives the records of a run; "" for any other record."""
     fields = vars(record)
-    return "[{job} #{attempt} {queue} {run_id}]".format(**fields) if "run_id" in fields else ""
+    return "[{rota_job} #{rota_attempt} {rota_queue} {rota_run}]".format(**fields) if "rota_run" in fields else ""
 
 
 def _time(record: logging.LogRecord) -> str:

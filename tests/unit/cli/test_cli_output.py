@@ -54,7 +54,7 @@ def record(**fields):
     return made
 
 
-RUN = {"job": "greet", "run_id": "r-1", "attempt": 2, "queue": "work"}
+RUN = {"rota_job": "greet", "rota_run": "r-1", "rota_attempt": 2, "rota_queue": "work"}
 
 
 def test_text_lines_end_with_the_run():

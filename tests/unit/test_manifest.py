@@ -1,0 +1,239 @@
+"""Declarations, and what is refused of them."""
+
+from dataclasses import FrozenInstanceError, dataclass
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rota import Cron, Every, Job, Manifest, ManifestError, Queue, Retry
+
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Report:
+    kind: str
+
+
+@dataclass(frozen=True)
+class Defaults:
+    kind: str = "daily"
+
+
+class Opaque: ...
+
+
+@dataclass(frozen=True)
+class Holder:
+    thing: Opaque
+
+
+billing = Queue(name="billing")
+
+
+def job(name: str = "a", **more: Any) -> Job[Any]:
+    return Job(**{"name": name, "handler": "shop.billing:run", "target": billing, **more})
+
+
+def refusal(make: Any, **arguments: Any) -> str:
+    with pytest.raises(ManifestError) as caught:
+        make(**arguments)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a", "a1", "send-invoice", "a" * 64])
+def test_names(name: str) -> None:
+    assert job(name).name == name
+    assert Queue(name=name).name == name
+
+
+@pytest.mark.parametrize("name", ["", "A", "1a", "-a", "a-", "a--b", "a_b", "a.b", "a b", "ä", "a\n", 7, None])
+def test_refused_names(name: Any) -> None:
+    rule = f"name must be lower-case letters, digits and single hyphens, starting with a letter; got {name!r}"
+    assert refusal(job, name=name) == f"job {name!r}: {rule}"
+    assert refusal(Queue, name=name) == f"queue {name!r}: {rule}"
+    assert rule in refusal(Manifest, name=name, jobs=[])
+
+
+def test_names_too_long() -> None:
+    assert "name must be at most 64 characters; got 65" in refusal(job, name="a" * 65)
+    assert "name must be at most 64 characters; got 65" in refusal(Queue, name="a" * 65)
+    assert "name must be at most 32 characters; got 33" in refusal(Manifest, name="a" * 33, jobs=[])
+    assert Manifest(name="a" * 32, jobs=[]).jobs == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"visibility_timeout": SECOND}, "visibility_timeout must be from 0:00:02 to 12:00:00; got 0:00:01"),
+        ({"visibility_timeout": 12 * HOUR + SECOND}, "visibility_timeout must be from 0:00:02 to 12:00:00"),
+        ({"visibility_timeout": timedelta(seconds=2.5)}, "visibility_timeout must be a whole number of seconds"),
+        ({"visibility_timeout": 30}, "visibility_timeout must be a timedelta; got 30"),
+        ({"max_deliveries": 0}, "max_deliveries must be a whole number from 1 to 1000; got 0"),
+        ({"max_deliveries": 1001}, "max_deliveries must be a whole number from 1 to 1000; got 1001"),
+        ({"max_deliveries": True}, "max_deliveries must be a whole number from 1 to 1000; got True"),
+    ],
+)
+def test_limits_of_queues(arguments: dict[str, Any], said: str) -> None:
+    assert said in refusal(Queue, name="billing", **arguments)
+
+
+def test_the_widest_queues() -> None:
+    Queue(name="a", visibility_timeout=2 * SECOND, max_deliveries=1)
+    Queue(name="a", visibility_timeout=12 * HOUR, max_deliveries=1000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"attempts": 0}, "attempts must be a whole number from 1 to 100; got 0"),
+        ({"attempts": 101}, "attempts must be a whole number from 1 to 100; got 101"),
+        ({"backoff": -SECOND}, "backoff must be from 0:00:00 to 0:15:00"),
+        ({"backoff": 16 * MINUTE}, "backoff must be from 0:00:00 to 0:15:00; got 0:16:00"),
+        ({"max_backoff": HOUR}, "max_backoff must be from 0:00:00 to 0:15:00; got 1:00:00"),
+        ({"jitter": 1.5}, "jitter must be a number from 0 to 1; got 1.5"),
+        ({"jitter": float("nan")}, "jitter must be a number from 0 to 1; got nan"),
+        ({"jitter": "half"}, "jitter must be a number from 0 to 1; got 'half'"),
+    ],
+)
+def test_limits_of_retries(arguments: dict[str, Any], said: str) -> None:
+    assert refusal(Retry, **arguments).startswith(f"Retry: {said}")
+
+
+@given(
+    attempt=st.integers(1, 100),
+    backoff=st.timedeltas(timedelta(), 15 * MINUTE),
+    most=st.timedeltas(timedelta(), 15 * MINUTE),
+    jitter=st.floats(0, 1),
+    seed=st.integers(),
+)
+def test_waits_between_attempts(attempt: int, backoff: timedelta, most: timedelta, jitter: float, seed: int) -> None:
+    retry = Retry(backoff=backoff, max_backoff=most, jitter=jitter)
+    wait = retry.wait_after(attempt, chance=Random(seed))
+    full = timedelta(seconds=min(backoff.total_seconds() * 2.0 ** (attempt - 1), most.total_seconds()))
+    slack = timedelta(microseconds=2)
+    assert full * (1 - jitter) - slack <= wait <= full + slack
+    assert timedelta() <= wait <= 15 * MINUTE
+
+
+def test_waits_double_up_to_the_longest() -> None:
+    retry = Retry(backoff=10 * SECOND, max_backoff=MINUTE, jitter=0)
+    waits = [retry.wait_after(attempt, chance=Random(0)).total_seconds() for attempt in range(1, 6)]
+    assert waits == [10, 20, 40, 60, 60]
+
+
+@pytest.mark.parametrize("handler", ["shop:run", "shop.billing:send", "shop.billing:Class.method"])
+def test_handlers(handler: str) -> None:
+    assert job(handler=handler).handler == handler
+
+
+@pytest.mark.parametrize(
+    "handler", ["", "run", "shop.billing.run", "shop:", ":run", "shop billing:run", "shop:run()", 7, len]
+)
+def test_refused_handlers(handler: Any) -> None:
+    assert refusal(job, handler=handler) == f"job 'a': handler must read 'package.module:function'; got {handler!r}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"target": "billing"}, "target must be a Queue; got 'billing'"),
+        ({"schedule": "0 2 * * *"}, "schedule must be a Cron, Every or Once; got '0 2 * * *'"),
+        ({"schedule": Cron}, "schedule must be a Cron, Every or Once"),
+        ({"retry": 3}, "retry must be a Retry; got 3"),
+        ({"timeout": timedelta()}, "timeout must be from 0:00:01 to 12:00:00; got 0:00:00"),
+        ({"timeout": 13 * HOUR}, "timeout must be from 0:00:01 to 12:00:00; got 13:00:00"),
+        ({"timeout": 30}, "timeout must be a timedelta; got 30"),
+        ({"timeout": timedelta(seconds=1.5)}, "timeout must be a whole number of seconds"),
+    ],
+)
+def test_limits_of_jobs(arguments: dict[str, Any], said: str) -> None:
+    assert refusal(job, **arguments).startswith(f"job 'a': {said}")
+
+
+def test_all_problems_of_a_job_are_told_at_once() -> None:
+    with pytest.raises(ManifestError) as caught:
+        job("A", handler="x", target=None, timeout=5)
+    assert len(caught.value.problems) == 4
+    assert caught.value.subject == "job 'A'"
+    assert str(caught.value).splitlines()[0] == "job 'A': 4 problems"
+    assert all(line.startswith("  - ") for line in str(caught.value).splitlines()[1:])
+
+
+def test_all_problems_of_a_manifest_are_told_at_once() -> None:
+    with pytest.raises(ManifestError) as caught:
+        Manifest(
+            name="Shop",
+            jobs=[
+                job("twice"),
+                job("twice"),
+                job("other-queue", target=Queue(name="billing", max_deliveries=3)),
+                job("no-type", payload=dict),
+                job("input-alone", input=Report("a")),
+                job("no-input", payload=Report, schedule=Cron("0 2 * * *")),
+                job("wrong-input", payload=Report, input=Defaults()),
+                job("bad-input", payload=Report, input=Report(7)),  # type: ignore[arg-type]
+                job("no-json", payload=Holder, schedule=Every(MINUTE)),
+            ],
+        )
+    told = list(caught.value.problems)
+    assert told[:3] == [
+        "name must be lower-case letters, digits and single hyphens, starting with a letter; got 'Shop'",
+        "job 'twice' is declared 2 times",
+        "queue 'billing' is declared in 2 different ways; declare it once and share the object",
+    ]
+    assert [problem.split(":")[0] for problem in told[3:]] == [
+        "job 'no-type'",
+        "job 'input-alone'",
+        "job 'no-input'",
+        "job 'wrong-input'",
+        "job 'bad-input'",
+        "job 'no-json'",
+    ]
+    assert told[3].endswith(": payload must be a dataclass or a pydantic model; got <class 'dict'>")
+    assert told[4].endswith("input is Report(kind='a'), but the job declares no payload type")
+    assert told[5].endswith("payload Report needs a value, and a scheduled run has none; give input=Report(...)")
+    assert told[6].endswith("input: expected Report, got Defaults: Defaults(kind='daily')")
+    assert told[7].endswith("input: Report: kind: Input should be a valid string; got 7")
+    assert "payload Holder has a field that JSON cannot carry" in told[8]
+
+
+def test_what_is_no_job() -> None:
+    said = refusal(Manifest, name="shop", jobs=[job(), "send-invoice", billing])
+    assert said.startswith("manifest 'shop': 2 problems\n  - jobs must be of Job; got 'send-invoice'\n  - jobs must be")
+
+
+def test_payloads_with_defaults_need_no_input_and_enqueued_jobs_none_at_all() -> None:
+    Manifest(
+        name="shop",
+        jobs=[
+            job("a", payload=Defaults, schedule=Every(MINUTE)),
+            job("b", payload=Report),
+            job("c", payload=Report, input=Report("daily"), schedule=Every(MINUTE)),
+        ],
+    )
+
+
+def test_a_manifest_lists_its_queues_once_and_finds_its_jobs() -> None:
+    reports = Queue(name="reports")
+    shop = Manifest(name="shop", jobs=(one for one in [job("a"), job("b", target=reports), job("c")]))  # type: ignore[arg-type]
+    assert shop.queues == (billing, reports)
+    assert [one.name for one in shop.jobs] == ["a", "b", "c"]
+    assert shop.find("b") is shop.jobs[1]
+    assert shop.find("d") is None
+
+
+def test_equal_queues_are_one() -> None:
+    shop = Manifest(name="shop", jobs=[job("a", target=Queue(name="q")), job("b", target=Queue(name="q"))])
+    assert shop.queues == (Queue(name="q"),)
+
+
+def test_declarations_do_not_change() -> None:
+    things: list[Any] = [billing, job(), Manifest(name="shop", jobs=[]), Retry(), Cron("0 2 * * *")]
+    for thing in things:
+        with pytest.raises(FrozenInstanceError):
+            thing.name = "other"

@@ -1,0 +1,460 @@
+"""One delivery: from a message to what is to be done with it."""
+
+import asyncio
+import json
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rota import Cron, Every, Job, Manifest, Once, Outcome, Queue, Retry, Run, logs
+from rota.envelope import Envelope
+from rota.run import Stop
+from rota.runner import Acknowledge, DeadLetter, Runner, SendAgain, Verdict
+from rota.testing import FakeClock
+
+HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+q = Queue(name="billing")
+
+
+@dataclass(frozen=True)
+class Report:
+    kind: str = "daily"
+
+
+class Fleet:
+    """A server whose job "work" does what a test says."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module = module
+        self.clock = FakeClock(NOW)
+        self.runs: list[Run] = []
+        self.runners: list[Runner] = []
+
+    def runner(self, handle: Callable[..., Any] | None = None, **declared: Any) -> Runner:
+        def note(run: Run) -> None:
+            self.runs.append(run)
+
+        vars(self.module)["handle"] = handle or note
+        job: Job[Any] = Job(**{"name": "work", "handler": "shop_runner:handle", "target": q, **declared})
+        runner = Runner(Manifest(name="shop", jobs=[job]), clock=self.clock, chance=Random(1))
+        self.runners.append(runner)
+        return runner
+
+    def deliver(self, runner: Runner, envelope: Envelope | str, stop: Stop | None = None) -> Verdict:
+        body = envelope if isinstance(envelope, str) else envelope.encode()
+        return runner.run(body, queue="billing", stop=stop or Stop())
+
+
+@pytest.fixture
+def fleet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+    module = ModuleType("shop_runner")
+    monkeypatch.setitem(sys.modules, "shop_runner", module)
+    made = Fleet(module)
+    yield made
+    for runner in made.runners:
+        runner.close()
+
+
+def failing(error: BaseException) -> Callable[[], None]:
+    def handle() -> None:
+        raise error
+
+    return handle
+
+
+def again(verdict: Verdict) -> Envelope:
+    assert isinstance(verdict.settle, SendAgain)
+    return Envelope.decode(verdict.settle.body)
+
+
+def dead(verdict: Verdict) -> tuple[str, dict[str, str]]:
+    assert isinstance(verdict.settle, DeadLetter)
+    assert verdict.settle.attributes["rota.reason"] == verdict.reason
+    return verdict.settle.body, verdict.settle.attributes
+
+
+NEW = Envelope(job="work", run="r1", enqueued_at=NOW)
+
+
+# Success
+
+
+def test_a_run_that_succeeds_is_acknowledged(fleet: Fleet) -> None:
+    verdict = fleet.deliver(fleet.runner(timeout=MINUTE), replace(NEW, attempt=2))
+    assert verdict == Verdict(Outcome.SUCCEEDED, "handler returned", Acknowledge())
+    (run,) = fleet.runs
+    assert (run.job, run.id, run.attempt, run.queue) == ("work", "r1", 2, "billing")
+    assert (run.enqueued_at, run.scheduled_at, run.deadline) == (NOW, None, NOW + MINUTE)
+    assert not run.stop_requested
+
+
+def test_a_handler_gets_its_payload(fleet: Fleet) -> None:
+    got: list[Report] = []
+    runner = fleet.runner(lambda report: got.append(report), payload=Report)  # noqa: PLW0108 - by its name
+    for payload in ({"kind": "weekly"}, {}, None):
+        assert fleet.deliver(runner, replace(NEW, payload=payload)).outcome is Outcome.SUCCEEDED
+    assert got == [Report("weekly"), Report(), Report()]
+
+
+def test_the_word_to_stop_reaches_the_handler(fleet: Fleet) -> None:
+    stop = Stop()
+    told: list[Any] = []
+
+    def handle(run: Run) -> None:
+        told.append(run.stop_requested)
+        stop.request("the server stops")
+        stop.request("a later reason")
+        told.append(run.stop_requested and run.stop_event.is_set() and run.stop_reason)
+
+    fleet.deliver(fleet.runner(handle), NEW, stop)
+    assert told == [False, "the server stops"]
+
+
+def test_the_deadline_is_told_on_the_monotonic_clock(fleet: Fleet) -> None:
+    stop = Stop()
+    fleet.clock.advance(100)
+    fleet.deliver(fleet.runner(timeout=MINUTE), NEW, stop)
+    assert stop.due == 160
+    without = Stop()
+    fleet.deliver(fleet.runner(), NEW, without)
+    assert without.due is None
+
+
+# Failure
+
+
+def test_a_failure_is_tried_again_as_the_same_run(fleet: Fleet) -> None:
+    runner = fleet.runner(failing(ValueError("no such order")), retry=Retry(attempts=3))
+    verdict = fleet.deliver(runner, replace(NEW, handed_back_at=NOW))
+    assert (verdict.outcome, verdict.reason) == (Outcome.FAILED, "ValueError: no such order")
+    # An attempt was made, so the hour of hand-backs begins anew.
+    assert again(verdict) == replace(NEW, attempt=2, error="ValueError: no such order")
+
+
+@given(
+    attempt=st.integers(1, 99),
+    backoff=st.timedeltas(timedelta(), 15 * MINUTE),
+    jitter=st.floats(0, 1),
+    seed=st.integers(0, 2**32),
+)
+def test_waits_stay_within_their_bounds(attempt: int, backoff: timedelta, jitter: float, seed: int) -> None:
+    retry = Retry(attempts=100, backoff=backoff, jitter=jitter)
+    job = Job(name="work", handler="builtins:no_such_handler", target=q, retry=retry)
+    runner = Runner(Manifest(name="shop", jobs=[job]), clock=FakeClock(), chance=Random(seed))
+    settle = runner.run(replace(NEW, attempt=attempt).encode(), queue="billing", stop=Stop()).settle
+    assert isinstance(settle, SendAgain)
+    full = min(backoff.total_seconds() * 2.0 ** (attempt - 1), 900)
+    assert full * (1 - jitter) - 1e-5 <= settle.delay.total_seconds() <= full + 1e-5
+
+
+def test_after_the_last_attempt_it_is_a_dead_letter_that_says_all(fleet: Fleet) -> None:
+    runner = fleet.runner(failing(KeyError("x")), retry=Retry(attempts=2))
+    verdict = fleet.deliver(runner, replace(NEW, attempt=2))
+    body, attributes = dead(verdict)
+    assert verdict.outcome is Outcome.FAILED
+    assert attributes == {
+        "rota.reason": "attempts exhausted (2): KeyError: 'x'",
+        "rota.job": "work",
+        "rota.attempt": "2",
+        "rota.run": "r1",
+    }
+    assert Envelope.decode(body) == replace(NEW, attempt=2, error="KeyError: 'x'")
+
+
+def test_a_run_counts_its_attempts_to_the_end(fleet: Fleet) -> None:
+    runner = fleet.runner(failing(ValueError()), retry=Retry(attempts=5))
+    envelope, attempts = NEW, [1]
+    while isinstance((verdict := fleet.deliver(runner, envelope)).settle, SendAgain):
+        envelope = again(verdict)
+        attempts.append(envelope.attempt)
+    assert attempts == [1, 2, 3, 4, 5]
+    assert dead(verdict)[1]["rota.attempt"] == "5"
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("even telling fails")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (SystemExit(3), "SystemExit: 3"),
+        (KeyboardInterrupt(), "KeyboardInterrupt: "),
+        (GeneratorExit(), "GeneratorExit: "),
+        (asyncio.CancelledError(), "CancelledError: "),
+        (Mute(), "Mute"),
+        pytest.param(ValueError("x" * 5000), "ValueError: " + "x" * 988, id="long"),
+    ],
+)
+def test_whatever_a_handler_raises_fails_this_run_alone(fleet: Fleet, error: BaseException, said: str) -> None:
+    verdict = fleet.deliver(fleet.runner(failing(error)), NEW)
+    assert (verdict.outcome, verdict.reason) == (Outcome.FAILED, said)
+    assert again(verdict).error == said
+
+
+def test_what_sqs_does_not_take_is_left_out_of_errors(fleet: Fleet, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)  # pytest-xdist cannot report a lone surrogate
+    verdict = fleet.deliver(fleet.runner(failing(ValueError("a\x00b\udc80c\uffff"))), NEW)
+    assert verdict.reason == again(verdict).error == "ValueError: a?b?c?"
+
+
+def test_a_handler_that_cannot_be_found_fails_and_is_tried_again(fleet: Fleet) -> None:
+    verdict = fleet.deliver(fleet.runner(handler="no_such_module:run"), NEW)
+    assert verdict.outcome is Outcome.FAILED
+    assert verdict.reason.startswith("job 'work': handler 'no_such_module:run': module 'no_such_module' cannot be imp")
+    assert again(verdict).attempt == 2
+
+
+# What cannot be read
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("hello", "cannot be read: not JSON: "),
+        pytest.param("[" * 100_000, "cannot be read: not JSON: ", id="deep"),
+        ('{"rota":9,"job":"work"}', "cannot be read: envelope version 9 is not known here"),
+        (
+            '{"rota":1,"job":"work","scheduled_at":"<aws.scheduler.scheduled-time>"}',
+            "cannot be read: scheduled_at must be an RFC 3339 time; got '<aws.scheduler.scheduled-time>'",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_a_dead_letter_at_once(fleet: Fleet, body: str, reason: str) -> None:
+    verdict = fleet.deliver(fleet.runner(), body)
+    assert verdict.outcome is None
+    assert dead(verdict)[0] == body
+    assert verdict.reason.startswith(reason)
+    assert fleet.runs == []
+
+
+def test_a_payload_that_does_not_fit_is_a_dead_letter_at_once(fleet: Fleet) -> None:
+    verdict = fleet.deliver(fleet.runner(payload=Report), replace(NEW, payload={"kind": 5}))
+    assert verdict.outcome is None
+    assert verdict.reason == "payload cannot be read: Report: kind: Input should be a valid string; got 5"
+    assert dead(verdict)[1]["rota.run"] == "r1"
+
+
+# Jobs this server does not know
+
+
+def test_an_unknown_job_is_handed_back_for_an_hour_and_then_dead(fleet: Fleet) -> None:
+    runner = fleet.runner()
+    envelope, backs = replace(NEW, job="newer"), 0
+    while isinstance((verdict := fleet.deliver(runner, envelope)).settle, SendAgain):
+        assert verdict.outcome is None
+        assert timedelta(seconds=15) <= verdict.settle.delay <= timedelta(seconds=45)
+        envelope = again(verdict)
+        assert envelope == replace(NEW, job="newer", handed_back_at=NOW)
+        fleet.clock.advance(MINUTE)
+        backs += 1
+    assert backs == 60
+    assert verdict.reason == "no server knew the job for 1:00:00"
+    assert dead(verdict)[1]["rota.job"] == "newer"
+
+
+def test_hand_backs_are_no_attempts(fleet: Fleet) -> None:
+    old = fleet.runner(name="other")
+    envelope = Envelope(job="work")
+    for _ in range(20):
+        envelope = again(fleet.deliver(old, envelope))
+    assert fleet.deliver(fleet.runner(), envelope).outcome is Outcome.SUCCEEDED
+    (run,) = fleet.runs
+    assert run.attempt == 1
+    assert run.id == envelope.run
+
+
+def test_a_run_without_an_id_gets_one_at_its_first_hand_back_or_attempt(fleet: Fleet) -> None:
+    handed_back = again(fleet.deliver(fleet.runner(name="other"), Envelope(job="work")))
+    assert handed_back.run
+    failed = again(fleet.deliver(fleet.runner(failing(ValueError())), Envelope(job="work")))
+    assert failed.run
+
+
+def test_an_occurrence_handed_back_keeps_what_its_id_follows_from(fleet: Fleet) -> None:
+    old, new = fleet.runner(name="other"), fleet.runner(schedule=Cron("0 2 * * *"))
+    fired = Envelope(job="work", fired_at=NOW + 2 * HOUR + 20 * SECOND)
+    fleet.deliver(new, again(fleet.deliver(old, fired)))
+    assert [run.id for run in fleet.runs] == ["work@2026-01-01T02:00:00Z"]
+
+
+# Occurrences
+
+
+def test_every_delivery_of_an_occurrence_has_one_run_id(fleet: Fleet) -> None:
+    runner = fleet.runner(schedule=Cron("0 2 * * *"))
+    due = NOW + 2 * HOUR
+    for envelope in (
+        Envelope(job="work", scheduled_at=due),
+        Envelope(job="work", fired_at=due),
+        Envelope(job="work", fired_at=due + 59 * SECOND),
+        Envelope(job="work", fired_at=due + 23 * HOUR),
+    ):
+        fleet.deliver(runner, envelope)
+    assert {run.id for run in fleet.runs} == {"work@2026-01-01T02:00:00Z"}
+    assert {run.scheduled_at for run in fleet.runs} == {due}
+    fleet.deliver(runner, Envelope(job="work", fired_at=due + 24 * HOUR))
+    assert fleet.runs[-1].id == "work@2026-01-02T02:00:00Z"
+
+
+@given(seconds=st.integers(0, 10**8))
+def test_a_rule_and_a_schedule_deliver_the_same_run(seconds: int) -> None:
+    cron = Cron("*/7 3-9 * * 1-5")
+    fired = NOW + timedelta(seconds=seconds)
+    due = cron.latest(fired)
+    assert due is not None
+    by_rule, by_schedule = Envelope(job="a", fired_at=fired), Envelope(job="a", scheduled_at=due)
+    assert by_rule.for_occurrence(due) == by_schedule.for_occurrence(due)
+
+
+@pytest.mark.parametrize("schedule", [None, Every(timedelta(minutes=7)), Once(NOW + 9 * HOUR)])
+def test_what_a_rule_of_an_earlier_deploy_fired_still_runs(fleet: Fleet, schedule: Any) -> None:
+    verdict = fleet.deliver(fleet.runner(schedule=schedule), Envelope(job="work", fired_at=NOW + HOUR))
+    assert verdict.outcome is Outcome.SUCCEEDED
+    assert fleet.runs[0].scheduled_at == NOW + HOUR
+
+
+def test_an_occurrence_that_fails_keeps_its_time_and_its_id(fleet: Fleet) -> None:
+    runner = fleet.runner(failing(ValueError()), schedule=Cron("0 2 * * *"))
+    retried = again(fleet.deliver(runner, Envelope(job="work", fired_at=NOW + 2 * HOUR + SECOND)))
+    assert (retried.run, retried.scheduled_at) == ("work@2026-01-01T02:00:00Z", NOW + 2 * HOUR)
+
+
+# Async handlers
+
+
+def test_async_handlers_share_one_loop_in_a_thread_of_its_own(fleet: Fleet) -> None:
+    seen: list[Any] = []
+
+    async def handle() -> None:
+        await asyncio.sleep(0)
+        seen.append((asyncio.get_running_loop(), threading.current_thread()))
+
+    runner = fleet.runner(handle)
+    for _ in range(2):
+        assert fleet.deliver(runner, NEW).outcome is Outcome.SUCCEEDED
+    assert seen[0] == seen[1]
+    assert seen[0][1] is not threading.current_thread()
+
+
+def test_a_plain_function_that_returns_a_coroutine_is_awaited(fleet: Fleet) -> None:
+    async def work() -> None:
+        raise ValueError("it ran")
+
+    assert fleet.deliver(fleet.runner(lambda: work()), NEW).reason == "ValueError: it ran"  # noqa: PLW0108 - not async
+
+
+def test_at_its_deadline_an_async_handler_is_cancelled(fleet: Fleet) -> None:
+    cancelled = threading.Event()
+
+    async def handle() -> None:
+        try:
+            await asyncio.sleep(600)
+        finally:
+            cancelled.set()
+
+    verdict = fleet.deliver(fleet.runner(handle, timeout=SECOND), NEW)
+    assert cancelled.is_set()
+    assert (verdict.outcome, verdict.reason) == (Outcome.FAILED, "TimeoutError: cancelled at its deadline, after 1.0 s")
+
+
+def test_a_timeout_of_the_handlers_own_is_told_as_that(fleet: Fleet) -> None:
+    async def handle() -> None:
+        raise TimeoutError("the database did not answer")
+
+    verdict = fleet.deliver(fleet.runner(handle, timeout=MINUTE), NEW)
+    assert verdict.reason == "TimeoutError: the database did not answer"
+
+
+def test_system_exit_in_an_async_handler_fails_its_run_and_leaves_the_loop_alive(fleet: Fleet) -> None:
+    ends = iter([SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError(), None])
+
+    async def handle() -> None:
+        if (error := next(ends)) is not None:
+            raise error
+
+    runner = fleet.runner(handle)
+    assert fleet.deliver(runner, NEW).reason == "SystemExit: 3"
+    assert fleet.deliver(runner, NEW).reason == "KeyboardInterrupt: "
+    assert fleet.deliver(runner, NEW).reason == "RuntimeError: the handler was cancelled from within"
+    assert fleet.deliver(runner, NEW).outcome is Outcome.SUCCEEDED
+
+
+# Logs
+
+
+@pytest.fixture
+def recorded(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    factory = logging.getLogRecordFactory()
+    logs.install()
+    caplog.set_level(logging.INFO)
+    yield caplog
+    logging.setLogRecordFactory(factory)
+
+
+FIELDS = ("rota_job", "rota_run", "rota_attempt", "rota_queue")
+
+
+def test_every_record_of_a_run_says_whose_it_is(fleet: Fleet, recorded: pytest.LogCaptureFixture) -> None:
+    def handle() -> None:
+        extra = {"job": 7, "attempt": 7, "queue": 7, "run_id": 7}
+        logging.getLogger("shop.billing").warning("from the application", extra=extra)
+
+    logging.getLogger("shop").info("before")
+    fleet.deliver(fleet.runner(handle), replace(NEW, attempt=2))
+    logging.getLogger("shop").info("after")
+    before, *during, after = recorded.records
+    assert [record.name for record in during] == ["shop.billing", "rota.run"]
+    for record in during:
+        assert [vars(record)[name] for name in FIELDS] == ["work", "r1", 2, "billing"]
+    for record in (before, after):
+        assert not set(FIELDS) & set(vars(record))
+
+
+def test_async_runs_side_by_side_keep_their_records_apart(fleet: Fleet, recorded: pytest.LogCaptureFixture) -> None:
+    together = threading.Barrier(2, timeout=20)
+
+    async def handle(run: Run) -> None:
+        await asyncio.to_thread(together.wait)
+        logging.getLogger("shop").info("run %s", run.id)
+        await asyncio.create_task(inner(run))
+
+    async def inner(run: Run) -> None:
+        logging.getLogger("shop").info("run %s", run.id)
+
+    runner = fleet.runner(handle)
+    threads = [
+        threading.Thread(target=fleet.deliver, args=(runner, Envelope(job="work", run=name))) for name in ("r1", "r2")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    told = [record for record in recorded.records if record.name == "shop"]
+    assert len(told) == 4
+    assert all(record.getMessage() == f"run {vars(record)['rota_run']}" for record in told)
+
+
+def test_installing_twice_is_once(recorded: pytest.LogCaptureFixture) -> None:
+    factory = logging.getLogRecordFactory()
+    logs.install()
+    assert logging.getLogRecordFactory() is factory
+
+
+def test_the_fields_are_in_the_record_for_any_formatter(fleet: Fleet, recorded: pytest.LogCaptureFixture) -> None:
+    fleet.deliver(fleet.runner(), NEW)
+    formatter = logging.Formatter("%(rota_job)s %(rota_run)s %(rota_attempt)d %(rota_queue)s")
+    assert formatter.format(recorded.records[-1]).startswith("work r1 1 billing")
+    assert json.dumps({name: vars(recorded.records[-1])[name] for name in FIELDS})

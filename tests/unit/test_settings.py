@@ -1,0 +1,91 @@
+"""What a deployment tells its servers, and what the environment says."""
+
+import json
+from typing import Any
+
+import pytest
+
+from rota import SettingsError, backends, settings
+from rota.settings import QueueSettings, Settings
+
+SHOP = Settings(
+    "shop",
+    "staging",
+    {"billing": QueueSettings("https://sqs/billing", "https://sqs/dead"), "b": QueueSettings("https://b", "https://c")},
+)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (settings.STAGE_VARIABLE, settings.SETTINGS_VARIABLE, settings.WORKER_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_what_is_written_is_read() -> None:
+    assert Settings.decode(SHOP.encode(), source="test") == SHOP
+    assert Settings.decode(Settings("shop", "default", {}).encode(), source="test").queues == {}
+
+
+def test_the_names_are_part_of_the_format() -> None:
+    assert settings.parameter_name("shop", "staging") == "/rota/shop/staging"
+    assert (settings.STAGE_VARIABLE, settings.SETTINGS_VARIABLE) == ("ROTA_STAGE", "ROTA_SETTINGS")
+    assert json.loads(SHOP.encode())["queues"]["billing"] == {
+        "url": "https://sqs/billing",
+        "dead_letter_url": "https://sqs/dead",
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "hello", "[]", "5", "null", "{}", '{"version":1}', '{"version":1,"manifest":"a","stage":"b","queues":[]}'],
+)
+def test_what_is_no_settings(text: str) -> None:
+    with pytest.raises(
+        SettingsError, match=r"^ROTA_SETTINGS does not hold rota settings \(.*\); deploy again: `cdk deploy`$"
+    ):
+        Settings.decode(text, source="ROTA_SETTINGS")
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None])
+def test_another_version(version: Any) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.decode(json.dumps({"version": version}), source="parameter /rota/shop/staging")
+    assert f"has settings version {version!r}, and this rota reads version 1" in str(caught.value)
+    assert "pip install --upgrade rota" in str(caught.value)
+
+
+def test_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.stage() == "default"
+    monkeypatch.setenv("ROTA_STAGE", "")
+    assert settings.stage() == "default"
+    monkeypatch.setenv("ROTA_STAGE", "staging2")
+    assert settings.stage() == "staging2"
+
+
+@pytest.mark.parametrize("name", ["Staging", "my-stage", "1st", "a" * 17, "a.b", " staging"])
+def test_refused_stages(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("ROTA_STAGE", name)
+    with pytest.raises(
+        SettingsError, match=r"^ROTA_STAGE: stage must be 1 to 16 lower-case letters and digits"
+    ) as caught:
+        settings.stage()
+    assert repr(name) in str(caught.value)
+
+
+def test_the_environment_overrides_the_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.from_environment() is None
+    monkeypatch.setenv("ROTA_SETTINGS", SHOP.encode())
+    assert backends.settings_of("shop") == SHOP
+
+
+def test_the_settings_of_another_manifest_are_not_taken_for_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROTA_SETTINGS", SHOP.encode())
+    with pytest.raises(SettingsError, match="ROTA_SETTINGS has the settings of manifest 'shop', not of 'office'"):
+        backends.settings_of("office")
+
+
+@pytest.mark.parametrize(("value", "off"), [("off", True), ("OFF", True), ("on", False), ("", False), ("0", False)])
+def test_workers_can_be_off(monkeypatch: pytest.MonkeyPatch, value: str, off: bool) -> None:
+    assert not settings.worker_is_off()
+    monkeypatch.setenv("ROTA_WORKER", value)
+    assert settings.worker_is_off() is off
