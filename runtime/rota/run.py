@@ -9,17 +9,29 @@ from enum import StrEnum
 class Stop:
     """The word to stop: an event, and why. Set from another thread than the handler's."""
 
+    _event: threading.Event | None = None
+
     def __init__(self) -> None:
-        self.event = threading.Event()
         self.reason: str | None = None
+        """Why; None until it is said."""
         self.due: float | None = None
         """When the attempt's deadline is, on the monotonic clock; None where it has none."""
 
+    @property
+    def event(self) -> threading.Event:
+        """The same to wait on. Made for the first who asks: few do, and nothing else that a run has costs as much."""
+        event: threading.Event = self.__dict__.setdefault("_event", threading.Event())
+        # No lock: here the event stands before the reason is looked at, and in `request` the reason before the event.
+        if self.reason is not None:
+            event.set()
+        return event
+
     def request(self, reason: str) -> None:
         """Say it. The first reason stands."""
-        if not self.event.is_set():
+        if self.reason is None:
             self.reason = reason
-            self.event.set()
+        if self._event is not None:
+            self._event.set()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +56,7 @@ class Run:
     def stop_requested(self) -> bool:
         """Whether this handler should stop: it no longer owns the run, its deadline has passed, or the process is
         ending."""
-        return self.stop.event.is_set()
+        return self.stop.reason is not None
 
     @property
     def stop_event(self) -> threading.Event:

@@ -85,7 +85,7 @@ class Keeper:
     def _tell_lost(self, held: Held) -> None:
         if self._room.withdraw(held):
             self.forget(held)
-        elif not held.stop.event.is_set():
+        elif held.stop.reason is None:
             log.warning("a run of queue %s has lost its message: another server may run it", held.source.name)
         held.stop.request("another server may own this run: its message was not extended in time")
 

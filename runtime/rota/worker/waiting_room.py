@@ -23,6 +23,8 @@ class WaitingRoom:
         self._asking: list[Source] = []
         self._durations: dict[Source, deque[float]] = {source: deque(maxlen=REMEMBERED) for source in sources}
         self._closed = False
+        self._resting = 0
+        self._waking = False
         lock = Lock()
         self._work = Condition(lock)
         self._room = Condition(lock)
@@ -65,10 +67,16 @@ class WaitingRoom:
         with self._work:
             if self._closed:
                 return False
-            waiting = self._waiting[source]
-            waiting.extend(caught)
-            self._work.notify(len(waiting))
+            self._waiting[source].extend(caught)
+            self._wake_one()
             return True
+
+    def _wake_one(self) -> None:
+        """Wake a slot if there is something for it; it wakes the next. All at once they would queue for the interpreter
+        and find nothing left where runs are quick."""
+        if self._resting and not self._waking and any(self._waiting.values()):
+            self._waking = True
+            self._work.notify()
 
     def take(self) -> Held | None:
         """Block until there is a message to run; None when closed."""
@@ -80,10 +88,14 @@ class WaitingRoom:
                     if waiting := self._waiting[source]:
                         held = waiting.popleft()
                         self._running += 1
+                        self._wake_one()
                         if self._asking and not waiting:
                             self._room.notify_all()
                         return held
+                self._resting += 1
                 self._work.wait()
+                self._resting -= 1
+                self._waking = False
             return None
 
     def leave(self, held: Held, duration: float) -> None:
