@@ -1,0 +1,54 @@
+"""The phases, one after the other."""
+
+import json
+import os
+import platform
+import signal
+import tempfile
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.bench import Bench
+from benchmarks.contenders import CONTENDERS, REFERENCE
+from benchmarks.endpoint import Endpoint
+from benchmarks.environment import HERE
+from benchmarks.phases import backlog, idle, imports, latency, long_job, signals, throughput
+from benchmarks.report import markdown
+
+
+def run(options: Namespace) -> None:
+    """Measure, print the report; write it where asked."""
+    names = options.only or (["rota"] if options.quick else list(CONTENDERS))
+    names = list(dict.fromkeys([REFERENCE, *names]))
+    results = {
+        "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "machine": f"{len(os.sched_getaffinity(0))} CPUs, Python {platform.python_version()}",
+        "load": os.getloadavg(),
+    }
+    with tempfile.TemporaryDirectory(prefix="rota-bench-") as folder, Endpoint() as endpoint:
+        bench = Bench(endpoint, {name: CONTENDERS[name] for name in names}, Path(folder), quick=options.quick)
+        for phase in options.phases:
+            bench.say(phase)
+            results[phase] = _phases(bench, options.rounds)[phase]()
+    results["load_end"] = os.getloadavg()
+    report = markdown(results)
+    print(f"\n{report}")
+    if options.write:
+        (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+        (HERE / "results.md").write_text(report)
+
+
+def _phases(bench: Bench, rounds: int) -> dict[str, Callable[[], Any]]:
+    return {
+        "imports": lambda: imports.measure(5 if bench.quick else 25),
+        "throughput": lambda: throughput.measure(bench, rounds),
+        "latency": lambda: latency.measure(bench, 10 if bench.quick else 40),
+        "idle": lambda: idle.measure(bench, 60),
+        "long_job": lambda: long_job.measure(bench),
+        "backlog": lambda: backlog.measure(bench),
+        "sigterm": lambda: signals.measure(bench, signal.SIGTERM),
+        "sigkill": lambda: signals.measure(bench, signal.SIGKILL),
+    }
