@@ -64,8 +64,8 @@ format: setup ## Let ruff rewrite
 	@ruff check --fix .
 	@ruff format .
 
-bench: setup ## Measure the worker beside its peers
-	@python benchmarks/run.py
+bench: setup ## Measure the worker beside its peers (about 10 minutes; BENCH_OPTIONS=--quick for a look)
+	@python -m benchmarks $(BENCH_OPTIONS)
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) node_modules cdk.out .mypy_cache .ruff_cache .hypothesis

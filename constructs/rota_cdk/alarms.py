@@ -43,9 +43,9 @@ def add(
 
     if age is not None:
         validation.check(subject, age, validation.ALARM_AGE)
-        alarm(
-            "age", queue.metric_age(), age.total_seconds(), f"the oldest run is older than {age}; are workers running?"
-        )
+        # SQS counts what workers hold too: a job that takes so long raises it as well.
+        says = f"the oldest run, waiting or running, was sent {age} ago or earlier; are workers running and jobs short?"
+        alarm("age", queue.metric_age(), age.total_seconds(), says)
     if depth is not None:
         validation.check(f"{subject}: alarm_depth", depth, validation.ALARM_COUNT)
         alarm("depth", queue.metric_depth(), depth, f"{depth} runs or more wait; add workers", periods=3)

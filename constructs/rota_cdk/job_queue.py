@@ -40,7 +40,8 @@ class JobQueue(Construct):
     - `encryption_key`: a customer-managed key, which then lets EventBridge use it; keys of SQS's own (SSE-SQS) unless
       given.
     - `alarm_topic`: where alarms are sent; they exist without it.
-    - `alarm_age`: alarm when the oldest run has waited for longer; 15 minutes unless given, None for no alarm.
+    - `alarm_age`: alarm when the oldest run, waiting or held by a worker, was sent so long ago; 15 minutes unless
+      given, None for no alarm. Give more than the longest job takes, or that job raises it.
     - `alarm_depth`: alarm when so many runs have waited for 15 minutes on end; 1000 unless given, None for no alarm.
     - `alarm_dead_letters`: alarm when so many runs lie in `dead_letters`, or occurrences in `undelivered`; 1 unless
       given, None for no alarm.
@@ -164,7 +165,8 @@ class JobQueue(Construct):
         return (queue or self.sqs_queue).metric(metric_name, statistic=statistic, period=period)
 
     def metric_age(self) -> cloudwatch.Metric:
-        """Seconds that the oldest run has waited, or been held by a worker."""
+        """Seconds since the oldest run was sent, whether it waits or a worker holds it. A retry or a hand-back is sent
+        anew."""
         return self.metric("ApproximateAgeOfOldestMessage")
 
     def metric_depth(self) -> cloudwatch.Metric:

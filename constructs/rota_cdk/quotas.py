@@ -32,13 +32,17 @@ class _Quotas:
         """The problems, as CDK asks for them; any ends the synth."""
         found: list[str] = []
         rules: Counter[str] = Counter()
+        queues: dict[tuple[str, str], list[str]] = {}  # the stacks of each queue name in an environment
         for stack, resources in self._by_stack():
             name = stack.stack_name
             found += validation.problems((name, len(resources)), validation.STACK)
-            queues = Counter(each.queue_name for each in resources if isinstance(each, sqs.CfnQueue))
-            for queue, count in queues.items():
-                found += validation.problems((name, queue, count), validation.PHYSICAL_NAME)
-            rules[_environment(stack)] += sum(_on_default_bus(resource) for resource in resources)
+            environment = _environment(stack)
+            for queue in filter(None, map(_queue_name, resources)):
+                queues.setdefault((environment, queue), []).append(name)
+            rules[environment] += sum(_on_default_bus(resource) for resource in resources)
+        for (_, queue), stacks in queues.items():
+            where = " with ".join(sorted(set(stacks)))
+            found += validation.problems((where, queue, len(stacks)), validation.PHYSICAL_NAME)
         for environment, count in rules.items():
             quota = self._rules_quota(environment.rpartition("/")[-1])
             found += validation.problems((environment, count, quota), validation.BUS)
@@ -65,6 +69,12 @@ def _environment(stack: Stack) -> str:
     """Where it is deployed to; stacks of which that is not known may go to different accounts."""
     known = not Token.is_unresolved(stack.account) and not Token.is_unresolved(stack.region)
     return stack.environment if known else f"stack {stack.stack_name}"
+
+
+def _queue_name(resource: CfnResource) -> str | None:
+    """Of an SQS queue, its name where it has one. A Token passes: each stack may make another name of it."""
+    name = resource.queue_name if isinstance(resource, sqs.CfnQueue) else None
+    return None if name is None or Token.is_unresolved(name) else name
 
 
 def _on_default_bus(resource: CfnResource) -> bool:

@@ -29,7 +29,8 @@ class Rota(Construct):
     - `stage`: up to 16 lower-case letters and digits; "default" unless given. Servers choose theirs with `ROTA_STAGE`.
       Another stage means other queues: do not change it while runs wait.
     - `schedules_with`: "rules" (unless given) makes EventBridge rules of what a rule can do; "scheduler" makes all of
-      them schedules, of which an account has ten million and not 300. A switch neither loses nor doubles an occurrence.
+      them schedules, of which an account has ten million and not 300. While a deploy switches, a job's rule and
+      schedule may both stand: what is due then may arrive twice, with one run id.
     - `encryption_key`, `alarm_topic`, `alarm_age`, `alarm_depth`, `alarm_dead_letters`: for each queue; see `JobQueue`.
 
     Raises `SynthError` for what AWS would refuse.

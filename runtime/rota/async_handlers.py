@@ -1,8 +1,13 @@
-"""Async handlers: all on one event loop a process, in a thread of its own, made at the first one."""
+"""Async handlers: all on one event loop a process, in a thread of its own, made at the first one.
+
+The thread is a daemon and the loop is never closed: what handlers keep on it (clients, pools) serves every worker of
+the process, also one that is started after another has stopped.
+"""
 
 import asyncio
 import concurrent.futures
 import logging
+import os
 import threading
 from collections.abc import Awaitable
 from typing import Any
@@ -16,6 +21,7 @@ class EventLoop:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._of_parents: list[asyncio.AbstractEventLoop] = []
 
     def run(self, awaitable: Awaitable[Any], timeout: float | None) -> Any:
         """Await `awaitable` there. After `timeout` seconds it is cancelled, and `TimeoutError` raised once it has
@@ -33,12 +39,20 @@ class EventLoop:
                 threading.Thread(target=_serve, args=[self._loop], name="rota-async", daemon=True).start()
             return self._loop
 
-    def close(self) -> None:
-        """Stop the loop, if there is one."""
-        with self._lock:
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._loop.stop)
-                self._loop = None
+    def after_fork_in_child(self) -> None:
+        """The loop's thread is not here, and one that held the lock neither: begin anew."""
+        self._lock = threading.Lock()
+        if self._loop is not None:
+            # Kept: one that is collected before it ran closes itself, and takes its descriptors out of the selector
+            # that it shares with the parent's, which would then sleep for ever.
+            self._of_parents.append(self._loop)
+            self._loop = None
+
+
+event_loop = EventLoop()
+"""That of this process."""
+
+os.register_at_fork(after_in_child=event_loop.after_fork_in_child)
 
 
 async def _bounded(awaitable: Awaitable[Any], timeout: float | None) -> Any:

@@ -22,13 +22,19 @@ def settings_of(manifest: str) -> Settings:
     return read_settings(manifest, stage())
 
 
-def queue_backend(manifest: str, *, connections: int = 10, settings: Settings | None = None) -> QueueBackend:
+def queue_backend(
+    manifest: str, *, connections: int = 10, polls: int = 0, settings: Settings | None = None
+) -> QueueBackend:
     """The queues of this process's deployment of a manifest, on SQS; of `settings` where they are known already.
+
+    `connections` is how many requests may be under way at once; `polls`, how many long polls beside them. These have a
+    client of their own: whatever else is asked must be answered soon, or visibility ends while one request hangs.
 
     Raises `SettingsError`.
     """
-    from rota.aws.session import client
+    from rota.aws.session import LONG_POLL_ANSWER, client
     from rota.queues.sqs import SqsBackend
 
     settings = settings or settings_of(manifest)
-    return SqsBackend(client("sqs", connections=connections), settings)
+    polling = client("sqs", connections=polls, answer_within=LONG_POLL_ANSWER) if polls else None
+    return SqsBackend(client("sqs", connections=connections), settings, polling=polling)

@@ -74,7 +74,8 @@ class Envelope:
             raise EnvelopeError(f"not JSON: {error}") from None
         if not isinstance(read, dict) or "rota" not in read:
             raise EnvelopeError('not an envelope: a JSON object with a "rota" version is expected')
-        if read["rota"] != VERSION:
+        # By its type too: in Python, true equals 1.
+        if type(read["rota"]) is not int or read["rota"] != VERSION:
             raise EnvelopeError(
                 f"envelope version {read['rota']!r} is not known here; this rota reads version {VERSION}"
             )

@@ -13,7 +13,7 @@ _current: ContextVar[Run | None] = ContextVar("rota_run", default=None)
 
 
 @contextmanager
-def of_run(run: Run) -> Iterator[None]:
+def of_run(run: Run | None) -> Iterator[None]:
     """What is logged inside belongs to `run`, in this thread and in what it awaits."""
     token = _current.set(run)
     try:

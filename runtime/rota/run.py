@@ -16,6 +16,8 @@ class Stop:
         """Why; None until it is said."""
         self.due: float | None = None
         """When the attempt's deadline is, on the monotonic clock; None where it has none."""
+        self.run: Run | None = None
+        """Whom it is for, hand-backs included; None until the message is read, and for one that cannot be."""
 
     @property
     def event(self) -> threading.Event:

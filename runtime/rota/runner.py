@@ -8,11 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 from rota import handlers, logs, payloads
-from rota.async_handlers import EventLoop
+from rota.async_handlers import event_loop
 from rota.clock import Clock
 from rota.envelope import Envelope
-from rota.errors import EnvelopeError, HandlerError, PayloadError, ScheduleError
+from rota.errors import HandlerError, RotaError, ScheduleError
 from rota.manifest import Job, Manifest
+from rota.queues.base import Outgoing, size_problem
 from rota.run import Outcome, Run, Stop
 
 log = logging.getLogger("rota.run")
@@ -71,44 +72,47 @@ class Runner:
         self._chance = chance or random.Random()
         self._hand_back_delay = hand_back_delay
         self._handlers: dict[str, handlers.Handler] = {}
-        self._loop = EventLoop()
-
-    def close(self) -> None:
-        """Stop the event loop of async handlers."""
-        self._loop.close()
 
     def run(self, body: str, *, queue: str, stop: Stop) -> Verdict:
-        """Run one delivery. Never raises for what a message or a handler does."""
+        """Run one delivery. Never raises for what a message or a handler does. Leaves the run, once it is known, as
+        `stop.run`."""
         try:
             envelope = Envelope.decode(body)
-        except EnvelopeError as error:
-            log.error("a message in queue %s cannot be read: %s; dead-lettered", queue, error)
-            return _dead_body(body, f"cannot be read: {error}", {})
+        except Exception as error:  # noqa: BLE001 - whatever a message holds, it is this message's trouble alone
+            reason = f"cannot be read: {_said(error)}"
+            log.error("a message in queue %s %s; dead-lettered", queue, reason, extra={"rota_queue": queue})
+            return _dead_as_it_came(body, reason)
         job = self._manifest.find(envelope.job)
-        if job is None:
-            return self._hand_back(envelope)
-        envelope = _with_occurrence(envelope, job).identified()
-        run = Run(
-            job=job.name,
+        trouble = None
+        try:
+            envelope = _identified(envelope, job)
+        except Exception as error:  # noqa: BLE001 - such as a time so near the ends of the calendar that a zone exceeds it
+            trouble = error
+        run = stop.run = Run(
+            job=envelope.job,
             id=envelope.run or "",
             attempt=envelope.attempt,
             queue=queue,
             scheduled_at=envelope.scheduled_at,
             enqueued_at=envelope.enqueued_at,
-            deadline=self._clock.now() + job.timeout if job.timeout else None,
             stop=stop,
         )
         with logs.of_run(run):
-            return self._attempt(job, envelope, run)
+            if trouble is not None:
+                return _unreadable(body, envelope, "occurrence cannot be computed", trouble)
+            try:
+                return self._hand_back(envelope) if job is None else self._attempt(job, body, envelope, run)
+            except Exception as error:  # noqa: BLE001 - such as a payload nested too deeply to be written again
+                return _unreadable(body, envelope, "cannot be settled", error)
 
-    def _attempt(self, job: Job[Any], envelope: Envelope, run: Run) -> Verdict:
+    def _attempt(self, job: Job[Any], body: str, envelope: Envelope, run: Run) -> Verdict:
         started = self._clock.monotonic()
         try:
             # A message without a payload asks for one of defaults alone.
             given = {} if envelope.payload is None else envelope.payload
             payload = payloads.decode(job.payload, given) if job.payload else None
-        except PayloadError as error:
-            return _dead(envelope, f"payload cannot be read: {error}")
+        except BaseException as error:  # noqa: BLE001 - the user's validators raise anything, and pydantic's panics are no Exception
+            return _unreadable(body, envelope, "payload cannot be read", error)
         try:
             self._call(job, payload, run)
         except BaseException as error:  # noqa: BLE001 - whatever a handler raises, SystemExit too, fails this run alone
@@ -124,11 +128,13 @@ class Runner:
         seconds = None
         if job.timeout:
             seconds = job.timeout.total_seconds()
-            run.stop.due = self._clock.monotonic() + seconds
+            # Both now: reading the payload and importing the handler, slow the first time, take nothing from the run.
+            run = replace(run, deadline=self._clock.now() + job.timeout)
+            run.stop.run, run.stop.due = run, self._clock.monotonic() + seconds
         result = handler.call(payload, run)
         # Whatever the function's kind: a plain decorator may hide that it is async.
         if inspect.isawaitable(result):
-            self._loop.run(result, seconds)
+            event_loop.run(result, seconds)
 
     def _failed(self, job: Job[Any], envelope: Envelope, error: BaseException, took: float) -> Verdict:
         said = _printable(_told(error))[:REASON_LENGTH]
@@ -142,33 +148,33 @@ class Runner:
         wait = job.retry.wait_after(envelope.attempt, chance=self._chance)
         log.warning("%s; again in %.1f s", after, wait.total_seconds(), exc_info=error)
         again = replace(envelope, attempt=envelope.attempt + 1)
-        return Verdict(Outcome.FAILED, said, SendAgain(again.encode(), wait))
+        return Verdict(Outcome.FAILED, said, SendAgain(_fitting(again), wait))
 
     def _hand_back(self, envelope: Envelope) -> Verdict:
         """For a job that is not in this server's manifest: a newer deploy may know it."""
         now = self._clock.now()
-        since = envelope.handed_back_at or now
+        # Not later than now, whatever another clock or language wrote: an hour that has not begun would never end.
+        since = min(envelope.handed_back_at or now, now)
         if now - since >= HAND_BACK_FOR:
             log.error("job %r of run %s is not in the manifest, for an hour; dead-lettered", envelope.job, envelope.run)
             return _dead(envelope, f"no server knew the job for {HAND_BACK_FOR}")
-        again = replace(envelope.identified() if not _is_scheduled(envelope) else envelope, handed_back_at=since)
+        again = replace(envelope, handed_back_at=since)
         delay = self._hand_back_delay * (0.5 + self._chance.random())
         log.warning("job %r of run %s is not in this server's manifest; handed back", envelope.job, envelope.run)
-        return Verdict(None, "job not in this server's manifest", SendAgain(again.encode(), delay))
+        return Verdict(None, "job not in this server's manifest", SendAgain(_fitting(again), delay))
 
 
 _SUCCEEDED = Verdict(Outcome.SUCCEEDED, "handler returned", Acknowledge())
 
 
-def _is_scheduled(envelope: Envelope) -> bool:
-    return envelope.scheduled_at is not None or envelope.fired_at is not None
-
-
-def _with_occurrence(envelope: Envelope, job: Job[Any]) -> Envelope:
-    """The run's occurrence: what a schedule wrote, or for a rule the job's latest instant not after it fired."""
+def _identified(envelope: Envelope, job: Job[Any] | None) -> Envelope:
+    """The run with its id. An occurrence's follows from what a schedule wrote, or for a rule from the job's latest
+    instant not after it fired; only who knows the job can tell that."""
     if envelope.scheduled_at is not None:
         return envelope.for_occurrence(envelope.scheduled_at)
     if envelope.fired_at is None:
+        return envelope.identified()
+    if job is None:
         return envelope
     # The schedule may have changed since the rule was deployed; the rule's own time is then the nearest there is.
     try:
@@ -187,16 +193,45 @@ def _told(error: BaseException) -> str:
         return type(error).__name__
 
 
+def _said(error: BaseException) -> str:
+    """What is wrong with a message: rota's own errors are sentences already."""
+    return _printable(str(error) if isinstance(error, RotaError) else _told(error))[:REASON_LENGTH]
+
+
+def _fitting(envelope: Envelope, attributes: dict[str, str] | None = None) -> str:
+    """The message body; without the last error where SQS would not take it with. The run counts for more."""
+    body = envelope.encode()
+    if envelope.error is not None and size_problem(Outgoing(body, attributes=attributes or {})):
+        log.warning("the error of run %s does not fit into its message, and is left out", envelope.run)
+        return replace(envelope, error=None).encode()
+    return body
+
+
 def _dead(envelope: Envelope, reason: str, outcome: Outcome | None = None) -> Verdict:
-    attributes = {"rota.job": envelope.job, "rota.attempt": str(envelope.attempt)}
-    if envelope.run:
-        attributes["rota.run"] = envelope.run
-    return _dead_body(envelope.encode(), reason, attributes, outcome)
+    attributes = _attributes(reason, envelope)
+    return Verdict(outcome, attributes["rota.reason"], DeadLetter(_fitting(envelope, attributes), attributes))
 
 
-def _dead_body(body: str, reason: str, attributes: dict[str, str], outcome: Outcome | None = None) -> Verdict:
-    reason = _printable(reason)[:REASON_LENGTH]
-    return Verdict(outcome, reason, DeadLetter(body, {"rota.reason": reason, **attributes}))
+def _unreadable(body: str, envelope: Envelope, what: str, error: BaseException) -> Verdict:
+    reason = f"{what}: {_said(error)}"
+    # An error of rota's own says it all. Where any other comes from, only its traceback tells.
+    log.error("%s: %s; dead-lettered", envelope.job, reason, exc_info=None if isinstance(error, RotaError) else error)
+    return _dead_as_it_came(body, reason, envelope)
+
+
+def _dead_as_it_came(body: str, reason: str, envelope: Envelope | None = None) -> Verdict:
+    attributes = _attributes(reason, envelope)
+    return Verdict(None, attributes["rota.reason"], DeadLetter(body, attributes))
+
+
+def _attributes(reason: str, envelope: Envelope | None) -> dict[str, str]:
+    """What stands beside a dead letter: the reason, and whose it is as far as that is known."""
+    said = {"rota.reason": reason}
+    if envelope is not None:
+        said |= {"rota.job": envelope.job, "rota.attempt": str(envelope.attempt)}
+        if envelope.run:
+            said["rota.run"] = envelope.run
+    return {name: _printable(text)[:REASON_LENGTH] for name, text in said.items()}
 
 
 def _printable(text: str) -> str:

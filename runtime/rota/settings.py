@@ -87,9 +87,21 @@ def stage() -> str:
 
 
 def from_environment() -> Settings | None:
-    """The settings in `ROTA_SETTINGS`, or None where it is not set."""
+    """The settings in `ROTA_SETTINGS`, or None where it is not set.
+
+    Raises `SettingsError` for those of another stage than `ROTA_STAGE` says: one of the two is a mistake, and a guess
+    could run production's jobs on a staging server.
+    """
     text = os.environ.get(SETTINGS_VARIABLE)
-    return Settings.decode(text, source=SETTINGS_VARIABLE) if text else None
+    if not text:
+        return None
+    found = Settings.decode(text, source=SETTINGS_VARIABLE)
+    if os.environ.get(STAGE_VARIABLE) and (chosen := stage()) != found.stage:
+        raise SettingsError(
+            f"{STAGE_VARIABLE} is {chosen!r}, but {SETTINGS_VARIABLE} has the settings of stage {found.stage!r}; "
+            f"unset {STAGE_VARIABLE} to use these, or {SETTINGS_VARIABLE} to read those of {chosen!r} from SSM"
+        )
+    return found
 
 
 def worker_is_off() -> bool:

@@ -30,6 +30,15 @@ def test_age_depth_dead_letters_and_undelivered_are_watched_from_the_start(templ
     }
 
 
+def test_the_age_alarm_says_that_running_counts_too(template, of_type):
+    age = _alarms(template, of_type)["ApproximateAgeOfOldestMessage", ""]
+
+    assert age["AlarmDescription"] == (
+        "shop-staging_billing: the oldest run, waiting or running, was sent 0:15:00 ago or earlier; "
+        "are workers running and jobs short?"
+    )
+
+
 def test_a_queue_that_nobody_uses_raises_no_alarm(template, of_type):
     assert {alarm["TreatMissingData"] for alarm in of_type(template, "AWS::CloudWatch::Alarm")} == {"notBreaching"}
 

@@ -3,8 +3,11 @@
 import json
 
 import pytest
+from aws_cdk import App, Aws, Environment, Stack
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Template
 
-from rota_cdk import SynthError
+from rota_cdk import Rota, SynthError
 
 
 def test_two_stages_in_one_stack_share_nothing(stack, deploy, as_json, of_type, statements):
@@ -49,6 +52,42 @@ def test_the_same_stage_twice_in_a_stack_is_refused_with_the_way_out(stack, depl
 
     with pytest.raises(RuntimeError, match=r"makes the SQS queue 'shop-default_billing' 2 times: .*Rota\(stage="):
         as_json(stack)
+
+
+def _stacks(*environments):
+    app = App(builtin_cloud_formation_validation=False)
+    return [Stack(app, f"Shop{place}", env=environment) for place, environment in enumerate(environments)]
+
+
+HERE, THERE = (Environment(account="123456789012", region=region) for region in ("eu-west-1", "eu-west-2"))
+
+
+def test_the_same_stage_in_two_stacks_of_one_account_and_region_is_refused(shop):
+    stacks = _stacks(HERE, HERE)
+    for stack in stacks:
+        Rota(stack, "Jobs", manifest=shop)
+
+    message = r"stack Shop0 with Shop1 makes the SQS queue 'shop-default_billing' 2 times: .*Rota\(stage="
+    with pytest.raises(RuntimeError, match=message):
+        Template.from_stack(stacks[0])
+
+
+@pytest.mark.parametrize("environments", [(HERE, THERE), (None, None), (HERE, None)])
+def test_the_same_stage_in_stacks_that_may_go_elsewhere_passes(shop, environments):
+    stacks = _stacks(*environments)
+    for stack in stacks:
+        Rota(stack, "Jobs", manifest=shop)
+
+    Template.from_stack(stacks[0])
+
+
+def test_a_queue_named_by_a_token_may_have_another_name_in_each_stack(shop):
+    stacks = _stacks(HERE, HERE)
+    Rota(stacks[0], "Jobs", manifest=shop)
+    for stack in stacks:
+        sqs.CfnQueue(stack, "Mine", queue_name=f"{Aws.STACK_NAME}-mine")
+
+    Template.from_stack(stacks[0])
 
 
 @pytest.mark.parametrize("stage", ["", "pre-prod", "Staging", "a" * 17])

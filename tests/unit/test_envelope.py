@@ -81,6 +81,8 @@ def test_instants_of_other_programs(text: str) -> None:
         ('{"rota":"1","job":"a"}', "envelope version '1' is not known here"),
         ('{"rota":1}', "job must be a name; got None"),
         ('{"rota":1,"job":""}', "job must be a name; got ''"),
+        ('{"rota":true,"job":"a"}', "envelope version True is not known here"),
+        ('{"rota":1.0,"job":"a"}', "envelope version 1.0 is not known here"),
         ('{"rota":1,"job":7}', "job must be a name; got 7"),
         ('{"rota":1,"job":"a","run":""}', "run must be an id; got ''"),
         ('{"rota":1,"job":"a","run":5}', "run must be an id; got 5"),

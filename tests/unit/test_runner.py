@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -10,14 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rota import Cron, Every, Job, Manifest, Once, Outcome, Queue, Retry, Run, logs
+from rota.async_handlers import event_loop
 from rota.envelope import Envelope
+from rota.queues.base import MAX_BYTES
 from rota.run import Stop
 from rota.runner import Acknowledge, DeadLetter, Runner, SendAgain, Verdict
 from rota.testing import FakeClock
@@ -32,6 +35,16 @@ class Report:
     kind: str = "daily"
 
 
+@dataclass(frozen=True)
+class Slow:
+    """Reading it takes as long as a test says."""
+
+    wait: ClassVar[Callable[[], None]] = lambda: None
+
+    def __post_init__(self) -> None:
+        type(self).wait()
+
+
 class Fleet:
     """A server whose job "work" does what a test says."""
 
@@ -39,7 +52,6 @@ class Fleet:
         self.module = module
         self.clock = FakeClock(NOW)
         self.runs: list[Run] = []
-        self.runners: list[Runner] = []
 
     def runner(self, handle: Callable[..., Any] | None = None, **declared: Any) -> Runner:
         def note(run: Run) -> None:
@@ -47,9 +59,7 @@ class Fleet:
 
         vars(self.module)["handle"] = handle or note
         job: Job[Any] = Job(**{"name": "work", "handler": "shop_runner:handle", "target": q, **declared})
-        runner = Runner(Manifest(name="shop", jobs=[job]), clock=self.clock, chance=Random(1))
-        self.runners.append(runner)
-        return runner
+        return Runner(Manifest(name="shop", jobs=[job]), clock=self.clock, chance=Random(1))
 
     def deliver(self, runner: Runner, envelope: Envelope | str, stop: Stop | None = None) -> Verdict:
         body = envelope if isinstance(envelope, str) else envelope.encode()
@@ -57,13 +67,22 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+def fleet(monkeypatch: pytest.MonkeyPatch) -> Fleet:
     module = ModuleType("shop_runner")
     monkeypatch.setitem(sys.modules, "shop_runner", module)
-    made = Fleet(module)
-    yield made
-    for runner in made.runners:
-        runner.close()
+    return Fleet(module)
+
+
+@pytest.fixture
+def recorded(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    factory = logging.getLogRecordFactory()
+    logs.install()
+    caplog.set_level(logging.INFO)
+    yield caplog
+    logging.setLogRecordFactory(factory)
+
+
+FIELDS = ("rota_job", "rota_run", "rota_attempt", "rota_queue")
 
 
 def failing(error: BaseException) -> Callable[[], None]:
@@ -129,6 +148,45 @@ def test_the_deadline_is_told_on_the_monotonic_clock(fleet: Fleet) -> None:
     without = Stop()
     fleet.deliver(fleet.runner(), NEW, without)
     assert without.due is None
+
+
+def test_what_precedes_the_call_takes_nothing_from_its_time(fleet: Fleet) -> None:
+    def import_slowly(_: str) -> Any:
+        fleet.clock.advance(MINUTE)
+        return lambda run: fleet.runs.append(run)  # noqa: PLW0108 - by its name
+
+    vars(fleet.module)["__getattr__"] = import_slowly
+    stop = Stop()
+    runner = fleet.runner(handler="shop_runner:late", payload=Slow, timeout=MINUTE)
+    Slow.wait = lambda: fleet.clock.advance(MINUTE)
+    assert fleet.deliver(runner, NEW, stop).outcome is Outcome.SUCCEEDED
+    (run,) = fleet.runs
+    assert fleet.clock.now() >= NOW + 2 * MINUTE
+    assert run.deadline == fleet.clock.now() + MINUTE
+    assert stop.due == fleet.clock.monotonic() + 60
+
+
+def test_the_run_is_left_with_the_word_to_stop(fleet: Fleet) -> None:
+    during: list[Any] = []
+
+    def handle(run: Run) -> None:
+        during.append((run, run.stop.run))
+
+    stop = Stop()
+    fleet.deliver(fleet.runner(handle, timeout=MINUTE), NEW, stop)
+    ((given, left),) = during
+    assert left is given is stop.run
+    assert given.deadline == NOW + MINUTE
+
+
+def test_of_a_hand_back_the_run_is_left_too(fleet: Fleet) -> None:
+    stop = Stop()
+    fleet.deliver(fleet.runner(), replace(NEW, job="newer", attempt=2), stop)
+    assert stop.run is not None
+    assert (stop.run.job, stop.run.id, stop.run.attempt, stop.run.queue) == ("newer", "r1", 2, "billing")
+    unreadable = Stop()
+    fleet.deliver(fleet.runner(), "hello", unreadable)
+    assert unreadable.run is None
 
 
 # Failure
@@ -247,6 +305,97 @@ def test_a_payload_that_does_not_fit_is_a_dead_letter_at_once(fleet: Fleet) -> N
     assert dead(verdict)[1]["rota.run"] == "r1"
 
 
+def deep(levels: int) -> str:
+    return '{"rota":1,"job":"work","run":"r1","payload":' + '{"kind":' * levels + "1" + "}" * levels + "}"
+
+
+@dataclass(frozen=True)
+class Picky:
+    kind: str = "daily"
+
+    def __post_init__(self) -> None:
+        raise RAISES[self.kind]
+
+
+RAISES: dict[str, BaseException] = {"KeyError": KeyError("x"), "SystemExit": SystemExit(3)}
+
+
+@pytest.mark.parametrize(
+    ("body", "declared", "reason"),
+    [
+        pytest.param(
+            r'{"rota":1,"job":"work","run":"r1","payload":{"kind":"\ud800"}}',
+            {"payload": Report},
+            "payload cannot be read: PydanticSerializationError: ",
+            id="surrogate",
+        ),
+        pytest.param(deep(500), {"payload": Report}, "payload cannot be read: ", id="deep"),
+        pytest.param(
+            '{"rota":1,"job":"work","run":"r1","payload":{"kind":"KeyError"}}',
+            {"payload": Picky},
+            "payload cannot be read: KeyError: 'x'",
+            id="post-init",
+        ),
+        pytest.param(
+            '{"rota":1,"job":"work","run":"r1","payload":{"kind":"SystemExit"}}',
+            {"payload": Picky},
+            "payload cannot be read: SystemExit: 3",
+            id="exit",
+        ),
+        pytest.param(
+            '{"rota":1,"job":"work","run":"r1","fired_at":"9999-12-31T23:00:00Z"}',
+            {"schedule": Cron("0 2 * * *", time_zone="Asia/Tokyo")},
+            "occurrence cannot be computed: OverflowError: ",
+            id="last-day",
+        ),
+        pytest.param(
+            '{"rota":1,"job":"work","run":"r1","fired_at":"0001-01-01T00:00:00Z"}',
+            {"schedule": Cron("0 2 * * *", time_zone="America/New_York")},
+            "occurrence cannot be computed: OverflowError: ",
+            id="first-day",
+        ),
+    ],
+)
+def test_whatever_a_message_holds_it_is_this_messages_trouble_alone(
+    fleet: Fleet, recorded: pytest.LogCaptureFixture, body: str, declared: dict[str, Any], reason: str
+) -> None:
+    verdict = fleet.deliver(fleet.runner(**declared), body)
+    assert verdict.outcome is None
+    assert verdict.reason.startswith(reason)
+    assert dead(verdict)[0] == body, "as it came: what cannot be read may not be written again either"
+    assert {name: dead(verdict)[1][name] for name in ("rota.job", "rota.run")} == {"rota.job": "work", "rota.run": "r1"}
+    (record,) = recorded.records
+    assert record.levelname == "ERROR"
+    assert record.getMessage() == f"work: {verdict.reason}; dead-lettered"
+    assert [vars(record)[name] for name in FIELDS] == ["work", "r1", 1, "billing"]
+
+
+def test_what_can_be_read_but_not_written_again_is_a_dead_letter(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    def encode(_: Envelope) -> str:
+        raise RecursionError("maximum recursion depth exceeded")
+
+    runner, body = fleet.runner(failing(ValueError())), NEW.encode()
+    monkeypatch.setattr(Envelope, "encode", encode)
+    verdict = fleet.deliver(runner, body)
+    assert verdict.reason == "cannot be settled: RecursionError: maximum recursion depth exceeded"
+    assert dead(verdict)[0] == body
+
+
+def test_an_error_that_decode_did_not_think_of(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    def decode(_: str) -> Envelope:
+        raise MemoryError
+
+    monkeypatch.setattr(Envelope, "decode", decode)
+    assert fleet.deliver(fleet.runner(), "{}").reason == "cannot be read: MemoryError: "
+
+
+def test_attributes_hold_what_sqs_takes(fleet: Fleet) -> None:
+    runner = fleet.runner(payload=Report)
+    envelope = replace(NEW, run="r\ud800\x00" + "x" * 2000, payload={"kind": 5})
+    attributes = dead(fleet.deliver(runner, envelope))[1]
+    assert attributes["rota.run"] == "r??" + "x" * 997
+
+
 # Jobs this server does not know
 
 
@@ -263,6 +412,15 @@ def test_an_unknown_job_is_handed_back_for_an_hour_and_then_dead(fleet: Fleet) -
     assert backs == 60
     assert verdict.reason == "no server knew the job for 1:00:00"
     assert dead(verdict)[1]["rota.job"] == "newer"
+
+
+def test_a_hand_back_dated_ahead_counts_from_now(fleet: Fleet) -> None:
+    runner = fleet.runner()
+    ahead = replace(NEW, job="newer", handed_back_at=NOW + 1000 * HOUR)
+    handed_back = again(fleet.deliver(runner, ahead))
+    assert handed_back.handed_back_at == NOW
+    fleet.clock.advance(HOUR)
+    assert fleet.deliver(runner, handed_back).reason == "no server knew the job for 1:00:00"
 
 
 def test_hand_backs_are_no_attempts(fleet: Fleet) -> None:
@@ -287,7 +445,37 @@ def test_an_occurrence_handed_back_keeps_what_its_id_follows_from(fleet: Fleet) 
     old, new = fleet.runner(name="other"), fleet.runner(schedule=Cron("0 2 * * *"))
     fired = Envelope(job="work", fired_at=NOW + 2 * HOUR + 20 * SECOND)
     fleet.deliver(new, again(fleet.deliver(old, fired)))
-    assert [run.id for run in fleet.runs] == ["work@2026-01-01T02:00:00Z"]
+    fleet.deliver(new, again(fleet.deliver(old, Envelope(job="work", scheduled_at=NOW + 2 * HOUR))))
+    assert [run.id for run in fleet.runs] == ["work@2026-01-01T02:00:00Z"] * 2
+
+
+# What hardly fits into a message
+
+
+def of_size(size: int, **fields: Any) -> Envelope:
+    empty = replace(NEW, payload="", **fields)
+    return replace(empty, payload="x" * (size - len(empty.encode())))
+
+
+def test_a_retry_goes_before_its_error(fleet: Fleet) -> None:
+    runner = fleet.runner(failing(ValueError("no")))
+    # `,"error":"ValueError: no"` has 25 bytes, `,"attempt":2` 12.
+    came = of_size(MAX_BYTES - 12 - 25 + 1)
+    assert again(fleet.deliver(runner, came)) == replace(came, attempt=2)
+    came = of_size(MAX_BYTES - 12 - 25)
+    assert again(fleet.deliver(runner, came)) == replace(came, attempt=2, error="ValueError: no")
+
+
+def test_a_hand_back_and_a_dead_letter_go_before_it_too(fleet: Fleet) -> None:
+    came = of_size(MAX_BYTES, job="newer", error="ValueError: no")
+    assert again(fleet.deliver(fleet.runner(), came)).error is None
+    runner = fleet.runner(failing(ValueError("no")), retry=Retry(attempts=1))
+    body, attributes = dead(fleet.deliver(runner, of_size(MAX_BYTES - 500)))
+    assert attributes["rota.reason"] == "attempts exhausted (1): ValueError: no"
+    assert Envelope.decode(body).error == "ValueError: no"
+    body, attributes = dead(fleet.deliver(runner, of_size(MAX_BYTES - 300)))
+    assert attributes["rota.reason"] == "attempts exhausted (1): ValueError: no"
+    assert Envelope.decode(body).error is None
 
 
 # Occurrences
@@ -349,6 +537,38 @@ def test_async_handlers_share_one_loop_in_a_thread_of_its_own(fleet: Fleet) -> N
     assert seen[0][1] is not threading.current_thread()
 
 
+def test_workers_of_a_process_share_the_loop(fleet: Fleet) -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def handle() -> None:
+        loops.append(asyncio.get_running_loop())
+
+    for _ in range(2):
+        assert fleet.deliver(fleet.runner(handle), NEW).outcome is Outcome.SUCCEEDED
+    assert loops[0] is loops[1]
+    assert [thread.name for thread in threading.enumerate()].count("rota-async") == 1
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_after_a_fork_the_child_has_a_loop_of_its_own_and_the_parent_keeps_its(fleet: Fleet) -> None:
+    async def handle() -> None:
+        await asyncio.sleep(0)
+
+    runner = fleet.runner(handle)
+    assert fleet.deliver(runner, NEW).outcome is Outcome.SUCCEEDED
+    with event_loop._lock:  # held by another thread while this one forks
+        child = os.fork()
+        if child == 0:
+            threading.Timer(20, os._exit, [2]).start()
+            ended = 1
+            try:
+                ended = 0 if fleet.deliver(runner, NEW).outcome is Outcome.SUCCEEDED else 1
+            finally:  # whatever happens, no second pytest goes on here
+                os._exit(ended)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert fleet.deliver(runner, NEW).outcome is Outcome.SUCCEEDED
+
+
 def test_a_plain_function_that_returns_a_coroutine_is_awaited(fleet: Fleet) -> None:
     async def work() -> None:
         raise ValueError("it ran")
@@ -395,18 +615,6 @@ def test_system_exit_in_an_async_handler_fails_its_run_and_leaves_the_loop_alive
 # Logs
 
 
-@pytest.fixture
-def recorded(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    factory = logging.getLogRecordFactory()
-    logs.install()
-    caplog.set_level(logging.INFO)
-    yield caplog
-    logging.setLogRecordFactory(factory)
-
-
-FIELDS = ("rota_job", "rota_run", "rota_attempt", "rota_queue")
-
-
 def test_every_record_of_a_run_says_whose_it_is(fleet: Fleet, recorded: pytest.LogCaptureFixture) -> None:
     def handle() -> None:
         extra = {"job": 7, "attempt": 7, "queue": 7, "run_id": 7}
@@ -421,6 +629,23 @@ def test_every_record_of_a_run_says_whose_it_is(fleet: Fleet, recorded: pytest.L
         assert [vars(record)[name] for name in FIELDS] == ["work", "r1", 2, "billing"]
     for record in (before, after):
         assert not set(FIELDS) & set(vars(record))
+
+
+def test_records_of_hand_backs_say_whose_they_are(fleet: Fleet, recorded: pytest.LogCaptureFixture) -> None:
+    runner = fleet.runner()
+    fleet.deliver(runner, replace(NEW, job="newer", attempt=2))
+    fleet.deliver(runner, replace(NEW, job="newer", attempt=2, handed_back_at=NOW - HOUR))
+    handed_back, gone = recorded.records
+    assert (handed_back.levelname, gone.levelname) == ("WARNING", "ERROR")
+    for record in recorded.records:
+        assert [vars(record)[name] for name in FIELDS] == ["newer", "r1", 2, "billing"]
+
+
+def test_a_record_of_a_message_that_cannot_be_read_says_where(fleet: Fleet, recorded: pytest.LogCaptureFixture) -> None:
+    fleet.deliver(fleet.runner(), "hello")
+    (record,) = recorded.records
+    assert (record.levelname, vars(record)["rota_queue"]) == ("ERROR", "billing")
+    assert record.getMessage().startswith("a message in queue billing cannot be read: not JSON: ")
 
 
 def test_async_runs_side_by_side_keep_their_records_apart(fleet: Fleet, recorded: pytest.LogCaptureFixture) -> None:

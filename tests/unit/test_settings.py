@@ -84,6 +84,20 @@ def test_the_settings_of_another_manifest_are_not_taken_for_ours(monkeypatch: py
         backends.settings_of("office")
 
 
+def test_settings_of_another_stage_than_the_variables_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROTA_SETTINGS", SHOP.encode())
+    monkeypatch.setenv("ROTA_STAGE", "production")
+    with pytest.raises(SettingsError) as caught:
+        backends.settings_of("shop")
+    assert str(caught.value) == (
+        "ROTA_STAGE is 'production', but ROTA_SETTINGS has the settings of stage 'staging'; unset ROTA_STAGE to use "
+        "these, or ROTA_SETTINGS to read those of 'production' from SSM"
+    )
+    for same in ("staging", ""):
+        monkeypatch.setenv("ROTA_STAGE", same)
+        assert backends.settings_of("shop") == SHOP
+
+
 @pytest.mark.parametrize(("value", "off"), [("off", True), ("OFF", True), ("on", False), ("", False), ("0", False)])
 def test_workers_can_be_off(monkeypatch: pytest.MonkeyPatch, value: str, off: bool) -> None:
     assert not settings.worker_is_off()

@@ -8,8 +8,13 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError, NoRegionError
 
 from rota.errors import SettingsError
 
+ANSWER = 5.0
+"""Seconds that a request may take before it is tried again. boto3's own 60 would outlast a visibility timeout."""
+LONG_POLL_ANSWER = 30.0
+"""The same for one that SQS holds open for 20 seconds."""
 
-def client(service: str, *, connections: int = 10) -> Any:
+
+def client(service: str, *, connections: int = 10, answer_within: float = ANSWER) -> Any:
     """A boto3 client, safe to share among threads. `connections` is how many requests may be under way at once.
 
     Raises `SettingsError` that says what is missing. boto3 has no types of its own, hence Any.
@@ -18,7 +23,13 @@ def client(service: str, *, connections: int = 10) -> Any:
     try:
         session = boto3.session.Session()
         made = session.client(
-            service, config=Config(max_pool_connections=connections, retries={"mode": "standard", "max_attempts": 3})
+            service,
+            config=Config(
+                max_pool_connections=connections,
+                connect_timeout=ANSWER,
+                read_timeout=answer_within,
+                retries={"mode": "standard", "max_attempts": 3},
+            ),
         )
     except NoRegionError:
         # boto3 does not read AWS_REGION.

@@ -74,7 +74,8 @@ class MessageQueue(Protocol):
         ...
 
     def delete(self, receipts: Sequence[str]) -> list[str]:
-        """Acknowledge; returns the receipts refused. Deleting what is gone is no refusal."""
+        """Acknowledge; returns the receipts that the service failed to delete, to be tried again. One that it no longer
+        knows is no failure."""
         ...
 
     def change_visibility(self, receipts: Sequence[str], seconds: int) -> list[str]:

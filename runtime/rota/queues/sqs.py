@@ -15,14 +15,18 @@ from rota.settings import QueueSettings, Settings
 
 
 class SqsQueue:
-    """One SQS queue. `client` is a boto3 SQS client (boto3 has no types of its own, hence Any)."""
+    """One SQS queue.
 
-    def __init__(self, client: Any, url: str) -> None:
-        self._client, self._url = client, url
+    `client` is a boto3 SQS client (boto3 has no types of its own, hence Any); `polling` another, that waits for answers
+    longer than a long poll takes, `client` unless given.
+    """
+
+    def __init__(self, client: Any, url: str, *, polling: Any = None) -> None:
+        self._client, self._polling, self._url = client, polling or client, url
 
     def receive(self, limit: int, wait: float) -> list[Message]:
         with _told(f"receive from {self._url}"):
-            answer = self._client.receive_message(
+            answer = self._polling.receive_message(
                 QueueUrl=self._url, MaxNumberOfMessages=min(limit, MAX_BATCH), WaitTimeSeconds=round(wait)
             )
         return [Message(read["Body"], read["ReceiptHandle"]) for read in answer.get("Messages", ())]
@@ -48,13 +52,14 @@ class SqsQueue:
         return failures
 
     def delete(self, receipts: Sequence[str]) -> list[str]:
-        refused = []
+        again = []
         for batch in _tens(receipts):
             entries = [{"Id": str(i), "ReceiptHandle": receipt} for i, receipt in enumerate(batch)]
             with _told(f"delete messages of {self._url}"):
                 answer = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
-            refused += [batch[int(failed["Id"])] for failed in answer.get("Failed", ())]
-        return refused
+            # What the service blames on the receipt will not change: the message is gone, or another's.
+            again += _at_fault(batch, answer, sender=False)
+        return again
 
     def change_visibility(self, receipts: Sequence[str], seconds: int) -> list[str]:
         lost = []
@@ -66,19 +71,19 @@ class SqsQueue:
             with _told(f"change visibility in {self._url}"):
                 answer = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
             # A fault of the service is no word about the message: it is still held until its time ends.
-            lost += [batch[int(failed["Id"])] for failed in answer.get("Failed", ()) if failed.get("SenderFault", True)]
+            lost += _at_fault(batch, answer, sender=True)
         return lost
 
 
 class SqsBackend:
-    """The queues that a deployment's settings name."""
+    """The queues that a deployment's settings name; clients as for `SqsQueue`."""
 
-    def __init__(self, client: Any, settings: Settings) -> None:
-        self._client, self._settings = client, settings
+    def __init__(self, client: Any, settings: Settings, *, polling: Any = None) -> None:
+        self._client, self._polling, self._settings = client, polling, settings
 
     def queue(self, name: str) -> SqsQueue:
         """The queue of that declared name. Raises `SettingsError` where the deployment has none."""
-        return SqsQueue(self._client, self._find(name).url)
+        return SqsQueue(self._client, self._find(name).url, polling=self._polling)
 
     def dead_letters(self, name: str) -> SqsQueue:
         """Its dead-letter queue."""
@@ -100,6 +105,13 @@ def _told(what: str) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise BackendError(f"SQS did not {what}: {error}") from error
+
+
+def _at_fault(batch: Sequence[str], answer: Any, *, sender: bool) -> list[str]:
+    """The receipts of a batch that failed by the sender's fault, or by the service's."""
+    return [
+        batch[int(failed["Id"])] for failed in answer.get("Failed", ()) if failed.get("SenderFault", True) is sender
+    ]
 
 
 def _tens(receipts: Sequence[str]) -> Iterator[Sequence[str]]:

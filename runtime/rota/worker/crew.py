@@ -7,51 +7,68 @@ from datetime import timedelta
 
 from rota.clock import Clock
 from rota.runner import Runner
-from rota.worker.held import Source
-from rota.worker.keeper import Keeper
+from rota.worker.held import Held, Source
+from rota.worker.keeper import Keeper, by_source
 from rota.worker.poller import Poller
 from rota.worker.settler import Settler
 from rota.worker.waiting_room import WaitingRoom
 
 log = logging.getLogger("rota.worker")
 
+DRAIN = 5.0
+"""Seconds that acknowledgements under way may take when the process ends."""
+
 
 class Crew:
-    """A poller for each queue, the slots, a keeper and a settler."""
+    """A poller and a settler for each queue, the slots, and a keeper."""
 
     def __init__(
         self, sources: list[Source], runner: Runner, clock: Clock, *, slots: int, long_poll: timedelta
     ) -> None:
         self._runner, self._clock = runner, clock
-        self._room = WaitingRoom(slots, sources)
-        self._keeper = Keeper(self._room, clock)
-        self._settler = Settler(sources, self._keeper, clock)
-        self._pollers = [
-            Poller(source, self._room, self._keeper, clock, long_poll=long_poll.total_seconds()) for source in sources
-        ]
+        self._room = WaitingRoom(slots, sources, clock)
+        self._keeper = Keeper(self._room, clock, self._hand_back)
+        self._settlers = {source: Settler(source, self._keeper, clock) for source in sources}
+        self._pollers = {
+            source: Poller(source, self._room, self._keeper, settler, clock, long_poll=long_poll.total_seconds())
+            for source, settler in self._settlers.items()
+        }
         # Eight looks a visibility timeout find what is due at its half with time to try again.
         interval = min(1.0, *(source.visibility / 8 for source in sources))
         self._keeping = _thread("keeper", lambda: self._keeper.run(interval))
-        self._settling = _thread("settler", self._settler.run)
+        self._settling = [_thread(f"settle-{source.name}", it.run) for source, it in self._settlers.items()]
         self._working = [_thread(f"slot-{number}", self._work) for number in range(slots)]
-        self._polling = [_thread(f"poll-{p.source_name}", p.run) for p in self._pollers]
+        self._polling = [_thread(f"poll-{source.name}", it.run) for source, it in self._pollers.items()]
 
     def _work(self) -> None:
         while (held := self._room.take()) is not None:
-            started = self._clock.monotonic()
             try:
+                if held.is_lost(self._clock.monotonic()):  # while it waited: nobody could be asked to extend it
+                    self._keeper.forget(held)
+                    continue
                 verdict = self._runner.run(held.body, queue=held.source.name, stop=held.stop)
-                self._settler.settle(held, verdict)
+                self._settlers[held.source].settle(held, verdict)
             except Exception:
                 log.exception("a run of queue %s was not settled; SQS will deliver it again", held.source.name)
                 self._keeper.forget(held)
             finally:
-                self._room.leave(held, self._clock.monotonic() - started)
+                self._room.leave(held)
+
+    def _hand_back(self, unstarted: list[Held]) -> None:
+        for source, batch in by_source(unstarted):
+            self._settlers[source].hand_back(batch)
+
+    @property
+    def is_current_thread(self) -> bool:
+        """Whether the caller is one of these threads, which cannot wait for itself."""
+        threads = [*self._working, *self._polling, *self._settling, self._keeping]
+        return threading.current_thread() in threads
 
     def stop(self, grace: float) -> bool:
-        """Stop the work before the heartbeats. Returns whether all work has ended within `grace` seconds."""
+        """Stop the work before the heartbeats. Returns whether all runs have ended within `grace` seconds; may be
+        called again while they have not."""
         end = self._clock.monotonic() + grace
-        for poller in self._pollers:
+        for poller in self._pollers.values():
             poller.stop()
         self._keeper.give_back(self._room.close())
         for thread in [*self._working, *self._polling]:
@@ -59,18 +76,22 @@ class Crew:
         if any(thread.is_alive() for thread in self._working):
             for held in self._keeper.held:
                 held.stop.request("the grace time of the stopping worker has ended")
-            # While their threads live, these runs stay ours: keeper and settler go on until the process ends.
+            # While their threads live, these runs stay ours: keeper and settlers go on until the process ends.
             return False
-        self._settler.stop()
-        self._settling.join()
+        for settler in self._settlers.values():
+            settler.stop()
+        for thread in self._settling:
+            thread.join()
         self._keeper.stop()
         self._keeping.join()
-        self._runner.close()
+        if open_polls := sum(thread.is_alive() for thread in self._polling):
+            log.warning("%d polls are still open: what they catch stays hidden for a visibility timeout", open_polls)
         return True
 
     def give_back_running(self) -> None:
         """For the end of the process: nothing of what is in hand can go on, so another server may have it at once."""
-        self._settler.flush()
+        for settler in self._settlers.values():
+            settler.drain(DRAIN)
         self._keeper.give_back(self._keeper.held)
 
 

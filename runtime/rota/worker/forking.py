@@ -7,6 +7,8 @@ its process forks (a handler that uses multiprocessing) stays with the parent, a
 
 import os
 import sys
+from collections.abc import Iterator
+from types import FrameType
 from typing import Protocol
 
 
@@ -41,14 +43,25 @@ os.register_at_fork(after_in_child=_tell)
 
 
 def in_preloading_master() -> bool:
-    """Whether a server's master is loading the application, to fork afterwards.
+    """Whether gunicorn's master is loading the application, to fork afterwards.
 
-    gunicorn does not say so anywhere, but the stack does: its arbiter loads the application, and no gunicorn worker is
-    above it.
+    gunicorn does not say so anywhere, but the stack does: its arbiter loads the application then, and has not spawned a
+    worker above it.
     """
-    modules = []
-    frame = sys._getframe()  # noqa: SLF001 - the way to one's own stack without formatting it
-    while frame.f_back is not None:
+    return any(module == _ARBITER for module, _ in _stack()) and not in_servers_child()
+
+
+def in_servers_child() -> bool:
+    """Whether this is a worker process of gunicorn: its arbiter spawns it, and everything else happens above that."""
+    return (_ARBITER, "spawn_worker") in _stack()
+
+
+_ARBITER = "gunicorn.arbiter"
+
+
+def _stack() -> Iterator[tuple[str, str]]:
+    """Module and function of each caller."""
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - one's own stack without formatting it
+    while frame is not None:
+        yield frame.f_globals.get("__name__", ""), frame.f_code.co_name
         frame = frame.f_back
-        modules.append(frame.f_globals.get("__name__", ""))
-    return "gunicorn.arbiter" in modules and not any(name.startswith("gunicorn.workers.") for name in modules)

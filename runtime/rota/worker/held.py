@@ -24,11 +24,16 @@ class Source:
         """Seconds that a message stays hidden after each word from this worker."""
         return int(self.declared.visibility_timeout.total_seconds())
 
+    @property
+    def patience(self) -> float:
+        """Seconds within which a message has to start once it is received: a quarter of its visibility."""
+        return self.visibility / 4
+
 
 class Held:
     """A message in hand, from its receipt until it is settled. Times are of the monotonic clock."""
 
-    __slots__ = ("body", "receipt", "received_at", "settled", "source", "stop", "visible_at")
+    __slots__ = ("body", "done", "receipt", "received_at", "source", "stop", "visible_at")
 
     def __init__(self, source: Source, body: str, receipt: str, received_at: float) -> None:
         self.source, self.body, self.receipt = source, body, receipt
@@ -36,7 +41,8 @@ class Held:
         self.visible_at = received_at + source.visibility
         """When SQS gives it to another, unless it is extended before."""
         self.stop = Stop()
-        self.settled = False
+        self.done = False
+        """Whether its verdict is being carried out: from here on it is not given back."""
 
     def is_lost(self, now: float) -> bool:
         """Whether another worker may hold it by now."""

@@ -1,22 +1,27 @@
 """Keeps hold of what is in hand: extends visibility in batches, and tells a run that it must stop."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import Event
 
+from rota import logs
 from rota.clock import Clock
 from rota.errors import BackendError
+from rota.manifest import MAX_VISIBILITY
 from rota.worker.held import Held, Source
 from rota.worker.waiting_room import WaitingRoom
 
 log = logging.getLogger("rota.worker")
 
+LONGEST = MAX_VISIBILITY.total_seconds() - 5
+"""Seconds for which a message can be held from its receipt on, less the time that a request takes."""
+
 
 class Keeper:
-    """The heartbeat of a worker, for all its queues."""
+    """The heartbeat of a worker, for all its queues. `hand_back` is given what has waited too long."""
 
-    def __init__(self, room: WaitingRoom, clock: Clock) -> None:
-        self._room, self._clock = room, clock
+    def __init__(self, room: WaitingRoom, clock: Clock, hand_back: Callable[[list[Held]], None]) -> None:
+        self._room, self._clock, self._hand_back = room, clock, hand_back
         self._held: dict[int, Held] = {}
         self._stop = Event()
 
@@ -28,7 +33,6 @@ class Keeper:
 
     def forget(self, held: Held) -> None:
         """Hold it no longer: it is settled, or left to return by itself."""
-        held.settled = True
         self._held.pop(id(held), None)
 
     @property
@@ -49,58 +53,80 @@ class Keeper:
         self._stop.set()
 
     def look(self) -> None:
-        """One look at everything in hand."""
+        """One look at everything in hand: first the words that need no request, for a request may take long."""
         now = self._clock.monotonic()
-        due: list[Held] = []
-        stale: list[Held] = []
+        lost = [held for held in self.held if held.is_lost(now)]
+        for held in lost:
+            self._tell_lost(held)
         for held in self.held:
             if held.stop.due is not None and now >= held.stop.due:
-                held.stop.request("its deadline has passed")
-            if held.is_lost(now):
-                self._tell_lost(held)
-            elif now - held.received_at > held.source.visibility and self._room.withdraw(held):
-                stale.append(held)
-            elif held.visible_at - now <= held.source.visibility / 2:
-                due.append(held)
-        # The durations promised that these start sooner. Another server may be idle: let it have them.
-        self.give_back(stale)
-        for source, batch in _by_source(due):
-            self._extend(source, batch)
+                self._tell_deadline(held)
+        self._hand_back_what_waits(now)
+        for (source, seconds), batch in self._due(now).items():
+            self._extend(source, seconds, batch)
 
-    def _extend(self, source: Source, batch: list[Held]) -> None:
-        by_receipt = {held.receipt: held for held in batch if not held.settled}
+    def _hand_back_what_waits(self, now: float) -> None:
+        """The durations promised that these start sooner. Another server may be idle: let it have them."""
+        stale = [held for held in self.held if now - held.received_at > held.source.patience]
+        if withdrawn := [held for held in stale if self._room.withdraw(held)]:
+            self._hand_back(withdrawn)
+
+    def _due(self, now: float) -> dict[tuple[Source, int], list[Held]]:
+        """What has used half of its visibility, by the seconds to ask for: fewer at the end of what SQS allows."""
+        due: dict[tuple[Source, int], list[Held]] = {}
+        for held in self.held:
+            left, visibility = held.visible_at - now, held.source.visibility
+            seconds = int(min(visibility, held.received_at + LONGEST - now))
+            if left <= visibility / 2 and seconds > left:
+                due.setdefault((held.source, seconds), []).append(held)
+        return due
+
+    def _extend(self, source: Source, seconds: int, batch: list[Held]) -> None:
+        by_receipt = {held.receipt: held for held in batch}
         asked_at = self._clock.monotonic()
         try:
-            lost = source.messages.change_visibility(list(by_receipt), source.visibility)
+            lost = source.messages.change_visibility(list(by_receipt), seconds)
         except BackendError as error:
             log.warning("visibility in queue %s was not extended, will be tried again: %s", source.name, error)
             return
         for receipt, held in by_receipt.items():
             if receipt not in lost:
-                held.visible_at = asked_at + source.visibility
-            elif not held.settled:
+                held.visible_at = asked_at + seconds
+            elif not held.done:
                 held.lose()
                 self._tell_lost(held)
 
     def _tell_lost(self, held: Held) -> None:
-        if self._room.withdraw(held):
+        if held.done or self._room.withdraw(held):
             self.forget(held)
-        elif held.stop.reason is None:
-            log.warning("a run of queue %s has lost its message: another server may run it", held.source.name)
+            return
+        if held.stop.reason is None:
+            with logs.of_run(held.stop.run):
+                log.warning("a run of queue %s has lost its message: another server may run it", held.source.name)
         held.stop.request("another server may own this run: its message was not extended in time")
 
-    def give_back(self, unstarted: list[Held]) -> None:
-        """Make messages visible at once, and hold them no longer."""
-        for held in unstarted:
+    def _tell_deadline(self, held: Held) -> None:
+        if held.stop.reason is None and not held.done:
+            with logs.of_run(held.stop.run):
+                log.error("a run of queue %s has passed its deadline and is told to stop", held.source.name)
+            held.stop.request("its deadline has passed")
+
+    def give_back(self, unsettled: list[Held]) -> None:
+        """Make messages visible at once, and hold them no longer; not those whose verdict is being carried out."""
+        for held in unsettled:
+            # Lost first, then looked at: a slot that settles it meanwhile says so first, and then looks whether it is
+            # lost. So one of the two sees the other.
+            held.lose()
             self.forget(held)
-        for source, batch in _by_source(unstarted):
+        for source, batch in by_source(held for held in unsettled if not held.done):
             try:
                 source.messages.change_visibility([held.receipt for held in batch], 0)
             except BackendError as error:
                 log.warning("%d runs return to queue %s by themselves only: %s", len(batch), source.name, error)
 
 
-def _by_source(helds: list[Held]) -> Iterable[tuple[Source, list[Held]]]:
+def by_source(helds: Iterable[Held]) -> Iterable[tuple[Source, list[Held]]]:
+    """The messages of each queue."""
     batches: dict[Source, list[Held]] = {}
     for held in helds:
         batches.setdefault(held.source, []).append(held)

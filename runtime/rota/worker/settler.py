@@ -1,8 +1,9 @@
-"""Settles runs: acknowledges in batches, sends again, sends to the dead-letter queue."""
+"""Settles the runs of one queue: acknowledges in batches, sends again, sends to the dead-letter queue."""
 
 import logging
 from threading import Condition
 
+from rota import logs
 from rota.clock import Clock
 from rota.errors import BackendError
 from rota.queues.base import MAX_BATCH, MessageQueue, Outgoing
@@ -12,120 +13,136 @@ from rota.worker.keeper import Keeper
 
 log = logging.getLogger("rota.worker")
 
-LINGER = 0.08
+LINGER = 0.06
 """Seconds after which the settler comes back for a batch that has not filled up; so an acknowledgement waits for up to
 twice as long. With the request itself it stays under the 200 ms after which a killed process would have its finished
 runs run again."""
 
+PAUSE = 1.0
+"""Seconds between tries while the service does not take acknowledgements."""
+
 
 class Settler:
-    """Applies verdicts. What fails here is logged and left to SQS, which delivers the message again."""
+    """Applies verdicts. What cannot be sent on is left to SQS, which delivers the message again."""
 
-    def __init__(self, sources: list[Source], keeper: Keeper, clock: Clock) -> None:
-        self._keeper, self._clock = keeper, clock
-        self._done: dict[Source, list[Held]] = {source: [] for source in sources}
-        self._pending = Condition()
+    def __init__(self, source: Source, keeper: Keeper, clock: Clock) -> None:
+        self._source, self._keeper, self._clock = source, keeper, clock
+        self._done: list[Held] = []
+        self._changed = Condition()
+        self._deleting = 0
+        self._failing = False
         self._resting = False
         self._stopping = False
 
     def settle(self, held: Held, verdict: Verdict) -> None:
         """Do what `verdict` says with the message of `held`."""
+        held.done = True  # before it is asked whether it is lost; see Keeper.give_back
         action = verdict.settle
         if isinstance(action, Acknowledge):
-            self._acknowledge(held)
+            self._acknowledge([held])
             return
-        if held.is_lost(self._clock.monotonic()):
-            # The message is, or will be, another's: sending it again would make two of one.
-            log.warning("a run of queue %s was lost before it failed; left to its new holder", held.source.name)
-            self._keeper.forget(held)
-            return
-        if isinstance(action, SendAgain):
-            delay = min(900, max(0, round(action.delay.total_seconds())))
-            sent = self._send(held.source.messages, held, Outgoing(action.body, delay))
-        else:
-            sent = self._send(held.source.dead_letters, held, Outgoing(action.body, 0, action.attributes))
-        # Send first, delete second: a crash in between costs a duplicate and never a loss.
-        if sent:
-            self._acknowledge(held)
-        else:
-            self._keeper.forget(held)
+        with logs.of_run(held.stop.run):
+            if held.is_lost(self._clock.monotonic()):
+                # The message is, or will be, another's: sending it again would make two of one.
+                log.warning("a run of queue %s was lost before it failed; left to its new holder", self._source.name)
+                self._keeper.forget(held)
+            elif isinstance(action, SendAgain):
+                delay = min(900, max(0, round(action.delay.total_seconds())))
+                self._send_on(self._source.messages, [held], [Outgoing(action.body, delay)])
+            else:
+                self._send_on(self._source.dead_letters, [held], [Outgoing(action.body, 0, action.attributes)])
 
-    def _send(self, queue: MessageQueue, held: Held, message: Outgoing) -> bool:
+    def hand_back(self, unstarted: list[Held]) -> None:
+        """Give messages back as new ones, at once. Made visible instead, each would come nearer to the dead-letter
+        queue by a delivery that was none of its doing."""
+        for held in unstarted:
+            held.done = True
+        self._send_on(self._source.messages, unstarted, [Outgoing(held.body) for held in unstarted])
+
+    def _send_on(self, queue: MessageQueue, batch: list[Held], messages: list[Outgoing]) -> None:
+        """Send first, delete second: a crash in between costs a duplicate and never a loss."""
         try:
-            refused = queue.send([message])
+            refused = {failure.place: failure.reason for failure in queue.send(messages)}
         except BackendError as error:
-            log.error("a run of queue %s was not sent on, SQS will deliver it again: %s", held.source.name, error)
-            return False
-        if refused:
-            log.error(
-                "a run of queue %s was not sent on, SQS will deliver it again: %s", held.source.name, refused[0].reason
-            )
-        return not refused
+            refused = dict.fromkeys(range(len(batch)), str(error))
+        for place, reason in refused.items():
+            log.error("a run of queue %s was not sent on, SQS will deliver it again: %s", self._source.name, reason)
+            self._keeper.forget(batch[place])
+        self._acknowledge([held for place, held in enumerate(batch) if place not in refused])
 
-    def _acknowledge(self, held: Held) -> None:
-        with self._pending:
-            done = self._done[held.source]
-            done.append(held)
+    def _acknowledge(self, batch: list[Held]) -> None:
+        with self._changed:
+            self._done += batch
             if self._resting:
                 self._resting = False
-                self._pending.notify()
-            if len(done) < MAX_BATCH:
+                self._changed.notify_all()
+            if len(self._done) < MAX_BATCH or self._failing:
                 return
-            self._done[held.source] = []
+            full = self._begin()
         # A full batch goes at once, on the thread that filled it: no hand-over to wait for.
-        self._delete(held.source, done)
+        self._delete(full)
 
     def run(self) -> None:
         """Send what lingers, until stopped."""
         while (lingering := self._linger()) is not None:
-            self._flush(lingering)
+            if lingering:
+                self._delete(lingering)
 
-    def _linger(self) -> dict[Source, list[Held]] | None:
+    def _linger(self) -> list[Held] | None:
         """Wait; returns what has lingered long enough, or None when stopped and nothing is left.
 
         What is done meanwhile does not wake this thread: a wake-up costs more than the run it would be for.
         """
-        with self._pending:
-            while not any(self._done.values()):
+        with self._changed:
+            while not self._done:
                 if self._stopping:
                     return None
                 self._resting = True
-                self._pending.wait()
-            seen = {source: done for source, done in self._done.items() if done}
-            self._pending.wait_for(lambda: self._stopping, LINGER)
-            return dict(self._done) if self._stopping else seen
+                self._changed.wait()
+            seen = self._done
+            self._changed.wait_for(lambda: self._stopping, PAUSE if self._failing else LINGER)
+            if self._done is seen or self._stopping:
+                return self._begin()
+        return []  # it has filled up, and gone
 
-    def flush(self) -> None:
-        """Acknowledge all that is done."""
-        self._flush(dict(self._done))
+    def _begin(self) -> list[Held]:
+        """Take what is done, to delete it."""
+        batch, self._done = self._done, []
+        self._deleting += 1
+        return batch
 
-    def _flush(self, batches: dict[Source, list[Held]]) -> None:
-        for source, done in batches.items():
-            with self._pending:
-                if not done or self._done[source] is not done:
-                    continue  # it has filled up, and gone
-                self._done[source] = []
-            self._delete(source, done)
+    def _delete(self, batch: list[Held]) -> None:
+        failed: set[str] = set()
+        try:
+            if batch:
+                failed = set(self._source.messages.delete([held.receipt for held in batch]))
+        except Exception as error:  # noqa: BLE001 - these runs are done; the keeper holds them for another try
+            failed = {held.receipt for held in batch}
+            log.warning("finished runs of queue %s were not acknowledged yet: %s", self._source.name, error)
+        now = self._clock.monotonic()
+        again = [held for held in batch if held.receipt in failed and not held.is_lost(now) and not self._stopping]
+        if lost := len(failed) - len(again):
+            log.error("%d finished runs of queue %s were not acknowledged, and will run again", lost, self._source.name)
+        for held in batch:
+            if held not in again:
+                self._keeper.forget(held)
+        with self._changed:
+            self._done += again
+            if batch:
+                self._failing = bool(failed)
+            self._deleting -= 1
+            self._changed.notify_all()
+
+    def drain(self, seconds: float) -> None:
+        """Acknowledge all that is done, and wait up to `seconds` for requests of other threads."""
+        with self._changed:
+            batch = self._begin()
+        self._delete(batch)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._deleting, seconds)
 
     def stop(self) -> None:
         """End `run` once everything is acknowledged."""
-        with self._pending:
+        with self._changed:
             self._stopping = True
-            self._pending.notify_all()
-
-    def _delete(self, source: Source, done: list[Held]) -> None:
-        try:
-            refused = source.messages.delete([held.receipt for held in done])
-        except BackendError as error:
-            # boto3 has tried again already. These runs are done; SQS will deliver them once more.
-            log.error(
-                "%d finished runs of queue %s were not acknowledged, and will run again: %s",
-                len(done),
-                source.name,
-                error,
-            )
-            refused = []
-        if refused:
-            log.error("%d finished runs of queue %s were refused, and will run again", len(refused), source.name)
-        for held in done:
-            self._keeper.forget(held)
+            self._changed.notify_all()

@@ -2,25 +2,31 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from threading import Condition, Lock
 
+from rota.clock import Clock
 from rota.queues.base import MAX_BATCH
 from rota.worker.held import Held, Source
 
 REMEMBERED = 32
 """Of how many runs of a queue the durations are remembered; the longest of them counts."""
 
+HEAD_START = 0.25
+"""Seconds for which free slots are kept for a poll that has just begun. A queue with messages answers sooner; one that
+has not answered by then is empty, and its slots are offered to the others."""
+
 
 class WaitingRoom:
     """Admits as much as can start, and hands it out in turns among the queues, so that none starves another."""
 
-    def __init__(self, slots: int, sources: Sequence[Source]) -> None:
-        self._slots = slots
-        self._running = 0
+    def __init__(self, slots: int, sources: Sequence[Source], clock: Clock) -> None:
+        self._slots, self._clock = slots, clock
+        self._running: dict[Held, float] = {}
         self._waiting: dict[Source, deque[Held]] = {source: deque() for source in sources}
         self._turns = deque(sources)
         self._asking: list[Source] = []
+        self._promised: dict[Source, tuple[int, float]] = {}
         self._durations: dict[Source, deque[float]] = {source: deque(maxlen=REMEMBERED) for source in sources}
         self._closed = False
         self._resting = 0
@@ -29,6 +35,8 @@ class WaitingRoom:
         self._work = Condition(lock)
         self._room = Condition(lock)
 
+    # What pollers ask
+
     def ask(self, source: Source) -> int | None:
         """Block until `source` may be polled; returns for how many messages, or None when closed.
 
@@ -36,47 +44,75 @@ class WaitingRoom:
         every slot that becomes free before another queue's poller is awake.
         """
         with self._room:
+            self._promised.pop(source, None)
             self._asking.append(source)
             try:
                 while not self._closed:
                     first = next((s for s in self._asking if not self._waiting[s]), None)
                     if first is source and (limit := self._limit(source)):
+                        self._promised[source] = limit, self._clock.monotonic() + HEAD_START
                         return limit
-                    self._room.wait()
+                    self._room.wait(HEAD_START if self._promised else None)
                 return None
             finally:
                 self._asking.remove(source)
                 self._room.notify_all()
 
-    def _limit(self, source: Source) -> int:
-        """What can start at once: this queue's share of the free slots. And one batch, where it will start soon."""
-        waiting = sum(map(len, self._waiting.values()))
-        if self._starts_soon(source, waiting + MAX_BATCH):
-            return MAX_BATCH
-        free = self._slots - self._running - waiting
-        return min(MAX_BATCH, math.ceil(free / len(self._waiting))) if free > 0 else 0
+    def enter(self, source: Source, caught: list[Held]) -> list[Held]:
+        """Let what was received wait for a slot.
 
-    def _starts_soon(self, source: Source, in_line: int) -> bool:
-        """Whether the last of `in_line` starts within a quarter of the visibility timeout, going by the longest
-        duration measured of late. Not known before the first run."""
-        durations = self._durations[source]
-        return bool(durations) and math.ceil(in_line / self._slots) * max(durations) <= source.visibility / 4
-
-    def enter(self, source: Source, caught: Iterable[Held]) -> bool:
-        """Let what was received wait for a slot. False when closed: it must be given back."""
+        Returns what has to go back: what can start neither at once nor soon, the slots having been taken since the poll
+        began; all of it when closed.
+        """
         with self._work:
+            self._promised.pop(source, None)
             if self._closed:
-                return False
-            self._waiting[source].extend(caught)
+                return caught
+            soon = self._starts_soon(source, self._in_line + len(caught))
+            admitted = len(caught) if soon else max(0, self._slots - len(self._running) - self._in_line)
+            self._waiting[source].extend(caught[:admitted])
             self._wake_one()
+            return caught[admitted:]
+
+    def withdraw(self, held: Held) -> bool:
+        """Take back a message that waits; False if it has started. How long it waited counts as a duration: what was
+        received to start soon and did not is a promise not to be made again at once."""
+        with self._room:
+            try:
+                self._waiting[held.source].remove(held)
+            except ValueError:
+                return False
+            self._durations[held.source].append(self._clock.monotonic() - held.received_at)
+            self._room.notify_all()
             return True
 
-    def _wake_one(self) -> None:
-        """Wake a slot if there is something for it; it wakes the next. All at once they would queue for the interpreter
-        and find nothing left where runs are quick."""
-        if self._resting and not self._waking and any(self._waiting.values()):
-            self._waking = True
-            self._work.notify()
+    @property
+    def _in_line(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def _limit(self, source: Source) -> int:
+        """What can start at once: this queue's share of the free slots. And one batch, where it will start soon."""
+        if self._starts_soon(source, self._in_line + MAX_BATCH):
+            return MAX_BATCH
+        now = self._clock.monotonic()
+        free = self._slots - len(self._running) - self._in_line
+        kept = sum(count for count, until in self._promised.values() if until > now)
+        return max(0, min(MAX_BATCH, math.ceil(free / len(self._waiting)), free - kept))
+
+    def _starts_soon(self, source: Source, in_line: int) -> bool:
+        """Whether the last of `in_line` starts within the queue's patience, going by the longest duration measured of
+        late, and by the slots not taken by long runs. Not known before the first run."""
+        durations = self._durations[source]
+        if not durations:
+            return False
+        now, patience = self._clock.monotonic(), source.patience
+        quick = self._slots - sum(
+            now - started > patience or max(self._durations[held.source], default=0) > patience
+            for held, started in self._running.items()
+        )
+        return quick > 0 and math.ceil(in_line / quick) * max(durations) <= patience
+
+    # What slots ask
 
     def take(self) -> Held | None:
         """Block until there is a message to run; None when closed."""
@@ -87,7 +123,7 @@ class WaitingRoom:
                     self._turns.rotate(-1)
                     if waiting := self._waiting[source]:
                         held = waiting.popleft()
-                        self._running += 1
+                        self._running[held] = self._clock.monotonic()
                         self._wake_one()
                         if self._asking and not waiting:
                             self._room.notify_all()
@@ -98,28 +134,19 @@ class WaitingRoom:
                 self._waking = False
             return None
 
-    def leave(self, held: Held, duration: float) -> None:
-        """A slot has become free after `duration` seconds."""
+    def leave(self, held: Held) -> None:
+        """A slot has become free."""
         with self._room:
-            self._running -= 1
-            self._durations[held.source].append(duration)
+            self._durations[held.source].append(self._clock.monotonic() - self._running.pop(held))
             if any(not self._waiting[source] for source in self._asking):
                 self._room.notify_all()
 
-    def withdraw(self, held: Held) -> bool:
-        """Take back a message that waits; False if it has started."""
-        with self._room:
-            try:
-                self._waiting[held.source].remove(held)
-            except ValueError:
-                return False
-            self._room.notify_all()
-            return True
-
-    @property
-    def running(self) -> int:
-        """How many slots are at work."""
-        return self._running
+    def _wake_one(self) -> None:
+        """Wake a slot if there is something for it; it wakes the next. All at once they would queue for the interpreter
+        and find nothing left where runs are quick."""
+        if self._resting and not self._waking and any(self._waiting.values()):
+            self._waking = True
+            self._work.notify()
 
     def close(self) -> list[Held]:
         """Admit and start nothing more. Returns what waited: it must be given back."""

@@ -64,7 +64,8 @@ class Worker:
         self._backend = backend
         self._clock = clock or SystemClock()
         self._crew: Crew | None = None
-        self._waits_for_fork = False
+        self._lock = threading.RLock()
+        self._waits_for_fork = self._starting = self._outlived = self._exit_is_registered = False
         if unknown := [queue.name for queue in self._queues if queue not in manifest.queues]:
             known = ", ".join(queue.name for queue in manifest.queues) or "none"
             raise ManifestError(
@@ -85,68 +86,90 @@ class Worker:
 
         Raises `SettingsError` where the deployment's settings cannot be found.
         """
-        if settings.worker_is_off():
-            log.info("%s is off: no worker is started in this process", settings.WORKER_VARIABLE)
-        elif forking.in_preloading_master():
-            self._waits_for_fork = True
-            forking.watch(self)
-            log.info("worker waits for this server's children, to start in each")
-        elif self._crew is None:
-            self._launch()
+        with self._lock:
+            if settings.worker_is_off():
+                log.info("%s is off: no worker is started in this process", settings.WORKER_VARIABLE)
+            elif forking.in_preloading_master():
+                self._waits_for_fork = True
+                forking.watch(self)
+                log.info("worker waits for this server's children, to start in each")
+            elif self._crew is None:
+                self._launch()
         return self
 
     def _launch(self) -> None:
-        # A request for each poller and slot may be under way at once, and a few of the keeper's and settler's.
-        connections = self._concurrency + len(self._queues) + 2
-        backend = self._backend or backends.queue_backend(self._manifest.name, connections=connections)
+        self._starting = self._outlived = False
+        # A request for each slot and settler may be under way at once, and one of the keeper's.
+        polls = len(self._queues)
+        backend = self._backend or backends.queue_backend(
+            self._manifest.name, connections=self._concurrency + polls + 1, polls=polls
+        )
         sources = [Source(queue, backend.queue(queue.name), backend.dead_letters(queue.name)) for queue in self._queues]
         runner = Runner(self._manifest, clock=self._clock, hand_back_delay=self._hand_back_delay)
         logs.install()
         forking.watch(self)
         self._crew = Crew(sources, runner, self._clock, slots=self._concurrency, long_poll=self._long_poll)
-        atexit.register(self.stop_and_exit)
+        self._stop_at_exit()
         log.info("worker started: queues %s, %d slots", ", ".join(q.name for q in self._queues), self._concurrency)
+
+    def _stop_at_exit(self) -> None:
+        if self._exit_is_registered:
+            return
+        self._exit_is_registered = True
+        # Earlier than `atexit`, where the standard library has it: by then executors refuse work, and handlers that use
+        # asyncio.to_thread would fail in their grace time. Private, hence the second choice.
+        getattr(threading, "_register_atexit", atexit.register)(self.stop_and_exit)
 
     def stop(self, grace: timedelta | None = None) -> bool:
         """Stop: what has not started goes back at once, what runs may finish within `grace` (that of the worker unless
         given).
 
         Returns whether everything has finished. What has not is told to stop, and stays this worker's: a thread cannot
-        be killed, and while it lives nobody else should have its run.
+        be killed, and while it lives nobody else should have its run. It may then be called again.
+
+        Raises `RuntimeError` in a handler, which cannot wait for itself.
         """
-        crew, self._crew = self._crew, None
-        self._waits_for_fork = False
-        forking.forget(self)
-        if crew is None:
-            return True
-        atexit.unregister(self.stop_and_exit)
-        finished = crew.stop((self._grace if grace is None else grace).total_seconds())
+        crew = self._crew
+        if crew is not None and crew.is_current_thread:
+            raise RuntimeError("a handler cannot stop its own worker; let it return, and stop from another thread")
+        with self._lock:
+            self._waits_for_fork = self._starting = False
+            forking.forget(self)
+            if self._crew is None:
+                return True
+            finished = self._crew.stop((self._grace if grace is None else grace).total_seconds())
+            if finished:
+                self._crew = None
+            else:
+                self._outlived = True
         log.info("worker stopped" if finished else "worker stopped, with runs still in its threads")
         return finished
 
     def stop_and_exit(self) -> bool:
         """`stop` for a process that ends right after: what still runs then is given back, for its thread ends too."""
-        crew = self._crew
-        finished = self.stop()
-        if crew is not None and not finished:
-            crew.give_back_running()
+        finished = self.stop(timedelta() if self._outlived else None)
+        if not finished and self._crew is not None:
+            self._crew.give_back_running()
         return finished
 
     def after_fork_in_child(self) -> None:
-        """The parent's threads are not here. See `rota.worker.forking`."""
-        if self._crew is not None:
-            self._crew = None
-            atexit.unregister(self.stop_and_exit)
-        if self._waits_for_fork:
+        """The parent's threads are not here, nor is whoever held the lock. See `rota.worker.forking`."""
+        self._lock = threading.RLock()
+        self._crew = None
+        if self._waits_for_fork and forking.in_servers_child():
             self._waits_for_fork = False
+            self._starting = True
             # Not on this thread: the server has a child to set up, and this asks AWS for the settings first.
             threading.Thread(target=self._launch_in_child, name="rota-start", daemon=True).start()
 
     def _launch_in_child(self) -> None:
-        try:
-            self._launch()
-        except Exception:
-            log.exception("the worker did not start in this child")
+        with self._lock:
+            if not self._starting:
+                return
+            try:
+                self._launch()
+            except Exception:
+                log.exception("the worker did not start in this child")
 
     def __enter__(self) -> Self:
         return self.start()

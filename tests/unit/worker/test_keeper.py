@@ -18,13 +18,21 @@ VISIBILITY = 8
 class Scene:
     """A source with messages received, some of them started."""
 
-    def __init__(self) -> None:
+    def __init__(self, visibility: int = VISIBILITY) -> None:
         self.clock = FakeClock()
-        self.queue = MemoryQueue(visibility_timeout=VISIBILITY, clock=self.clock)
-        declared = Queue(name="billing", visibility_timeout=timedelta(seconds=VISIBILITY))
+        self.queue = MemoryQueue(visibility_timeout=visibility, clock=self.clock)
+        declared = Queue(name="billing", visibility_timeout=timedelta(seconds=visibility))
         self.source = Source(declared, self.queue, MemoryQueue())
-        self.room = WaitingRoom(1, [self.source])
-        self.keeper = Keeper(self.room, self.clock)
+        self.room = WaitingRoom(1, [self.source], self.clock)
+        self.handed_back: list[Held] = []
+        self.keeper = Keeper(self.room, self.clock, self.handed_back.extend)
+        self._teach_that_runs_are_quick()
+
+    def _teach_that_runs_are_quick(self) -> None:
+        held = Held(self.source, "{}", "", self.clock.monotonic())
+        self.room.enter(self.source, [held])
+        self.room.take()
+        self.room.leave(held)
 
     def receive(self, count: int = 1) -> list[Held]:
         self.queue.send([Outgoing("{}") for _ in range(count)])
@@ -56,19 +64,21 @@ def test_a_run_far_longer_than_the_visibility_timeout_stays_with_its_worker(scen
     assert not held.stop.event.is_set()
 
 
-def test_what_waits_is_extended_too(scene: Scene) -> None:
+def test_what_waits_is_extended_too(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scene.room, "withdraw", lambda held: False)  # as while it is being handed back
     scene.receive(2)
     scene.room.take()
     scene.live_for(VISIBILITY)
     assert not scene.others_can_receive()
 
 
-def test_what_waits_longer_than_promised_is_given_to_an_idle_server(scene: Scene) -> None:
+def test_what_waits_longer_than_promised_is_handed_back_for_an_idle_server(scene: Scene) -> None:
     _, waiting = scene.receive(2)
     scene.room.take()
-    scene.live_for(VISIBILITY + 1)
-    assert scene.others_can_receive()
-    assert waiting not in scene.keeper.held
+    scene.live_for(VISIBILITY / 4)
+    assert scene.handed_back == []
+    scene.live_for(1)
+    assert scene.handed_back == [waiting]
 
 
 def test_what_is_forgotten_returns_by_itself(scene: Scene) -> None:
@@ -134,6 +144,7 @@ def test_a_run_past_its_deadline_is_told_and_kept(scene: Scene) -> None:
 
 def test_extensions_share_requests(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.receive(7)
+    monkeypatch.setattr(scene.room, "withdraw", lambda held: False)
     change, calls = scene.queue.change_visibility, []
 
     def counted(receipts: list[str], seconds: int) -> list[str]:
@@ -143,3 +154,60 @@ def test_extensions_share_requests(scene: Scene, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(scene.queue, "change_visibility", counted)
     scene.live_for(VISIBILITY - 1)
     assert calls == [7]
+
+
+def test_a_deadline_is_told_of_once_in_the_log_of_the_run(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    (held,) = scene.receive()
+    scene.room.take()
+    held.stop.due = scene.clock.monotonic() + 1
+    scene.live_for(5)
+    assert [record.message for record in caplog.records] == [
+        "a run of queue billing has passed its deadline and is told to stop"
+    ]
+
+
+def test_deadlines_are_told_of_though_the_service_does_not_answer(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (held,) = scene.receive()
+    scene.room.take()
+    held.stop.due = scene.clock.monotonic() + VISIBILITY / 2
+    scene.live_for(VISIBILITY / 2 - 1)
+    told = []
+
+    def slow(receipts: object, seconds: int) -> list[str]:
+        told.append(held.stop.reason)
+        return []
+
+    monkeypatch.setattr(scene.queue, "change_visibility", slow)
+    scene.live_for(1)
+    assert told == ["its deadline has passed"]
+
+
+def test_a_message_is_held_to_the_end_of_the_twelve_hours_that_sqs_allows() -> None:
+    scene = Scene(visibility=8 * 3600)
+    (held,) = scene.receive()
+    scene.room.take()
+    asked: list[int] = []
+    scene.queue.change_visibility = lambda receipts, seconds: asked.append(seconds) or []  # type: ignore[method-assign, assignment, func-returns-value] # a spy
+    for _ in range(12):
+        scene.clock.advance(3600)
+        scene.keeper.look()
+    assert held.received_at + 12 * 3600 - 10 <= held.visible_at <= held.received_at + 12 * 3600
+    assert all(seconds <= 8 * 3600 for seconds in asked)
+
+
+def test_a_run_whose_verdict_is_carried_out_is_not_given_back(scene: Scene) -> None:
+    (held,) = scene.receive()
+    scene.room.take()
+    held.done = True
+    scene.keeper.give_back([held])
+    assert not scene.others_can_receive()
+
+
+def test_what_was_given_back_is_lost_to_its_handler(scene: Scene) -> None:
+    (held,) = scene.receive()
+    scene.room.take()
+    scene.keeper.give_back([held])
+    assert held.is_lost(scene.clock.monotonic())
+    assert scene.others_can_receive()

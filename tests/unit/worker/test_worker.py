@@ -404,3 +404,123 @@ def test_it_lives_and_ends_with_an_asgi_application(scene: Scene) -> None:
 
     assert asyncio.run(serve())
     assert not worker.started
+
+
+def test_healthy_runs_behind_a_long_one_never_reach_the_dead_letters(scene: Scene) -> None:
+    scene.backend = MemoryBackend(visibility_timeout=2, max_deliveries=3)
+    started: list[int] = []
+    go = threading.Event()
+
+    def sometimes_long(number: Number) -> None:
+        started.append(number.n)
+        if number.n == 1:
+            go.wait(30)
+
+    job = scene.job(sometimes_long, payload=Number)
+    client = scene.client()
+    client.enqueue(job, Number(0))
+    with scene.worker(concurrency=1):
+        eventually(lambda: started == [0])
+        client.enqueue_many(job, [Number(n) for n in range(1, 7)])
+        eventually(lambda: len(started) > 1)
+        while 1 not in started:
+            time.sleep(0.01)
+        time.sleep(7)  # several visibility timeouts, and more than three deliveries if each gave the others back
+        go.set()
+        eventually(lambda: len(started) == 7)
+        eventually(lambda: len(scene.backend.queue("billing")) == 0)
+    assert sorted(started) == list(range(7))
+    assert len(scene.backend.dead_letters("billing")) == 0
+
+
+def test_a_run_that_another_queue_leaves_no_slot_for_is_free_for_an_idle_server_at_once(scene: Scene) -> None:
+    done: list[str] = []
+    go = threading.Event()
+
+    def long(number: Number) -> None:
+        go.wait(20)
+
+    def urgent() -> None:
+        done.append("urgent")
+
+    long_job, urgent_job = scene.job(long, billing, payload=Number), scene.job(urgent, mail)
+    client = scene.client()
+    with scene.worker(concurrency=2, long_poll=timedelta(seconds=5)):
+        time.sleep(0.5)  # both polls are open
+        client.enqueue_many(long_job, [Number(n) for n in range(2)])
+        eventually(lambda: scene.backend.queue("billing").waiting == [])
+        time.sleep(0.1)
+        client.enqueue(urgent_job)
+        with scene.worker(queues=[mail]):
+            eventually(lambda: done, 5)
+        go.set()
+    assert done == ["urgent"]
+
+
+def test_a_queue_keeps_its_poller_whatever_its_backend_raises(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[int] = []
+
+    def add(number: Number) -> None:
+        done.append(number.n)
+
+    job = scene.job(add, payload=Number)
+    queue = scene.backend.queue("billing")
+    receive, errors = queue.receive, [OSError("of another backend")]
+
+    def failing_once(limit: int, wait: float) -> list[Any]:
+        if errors:
+            raise errors.pop()
+        return receive(limit, wait)
+
+    monkeypatch.setattr(queue, "receive", failing_once)
+    scene.client().enqueue(job, Number(7))
+    with scene.worker():
+        eventually(lambda: done == [7])
+
+
+def test_started_from_many_threads_it_starts_once(scene: Scene) -> None:
+    scene.job(lambda_like)
+    worker = scene.worker(concurrency=3)
+    before = threading.active_count()
+    starters = [threading.Thread(target=worker.start) for _ in range(5)]
+    for starter in starters:
+        starter.start()
+    for starter in starters:
+        starter.join()
+    assert threading.active_count() - before == 3 + 1 + 2
+    assert worker.stop()
+    assert threading.active_count() == before
+
+
+def test_a_second_stop_does_not_say_finished_while_a_run_goes_on(scene: Scene) -> None:
+    entered, release = threading.Event(), threading.Event()
+
+    def stubborn() -> None:
+        entered.set()
+        release.wait(10)
+
+    scene.enqueue(scene.job(stubborn))
+    worker = scene.worker().start()
+    entered.wait(5)
+    assert worker.stop(SHORT) is False
+    assert worker.stop(SHORT) is False
+    release.set()
+    assert worker.stop() is True
+    assert len(scene.backend.queue("billing")) == 0  # it finished, and was acknowledged, after the first stop
+
+
+def test_a_handler_cannot_stop_its_own_worker(scene: Scene) -> None:
+    errors: list[BaseException] = []
+    workers: list[Worker] = []
+
+    def suicidal() -> None:
+        try:
+            workers[0].stop()
+        except RuntimeError as error:
+            errors.append(error)
+
+    scene.enqueue(scene.job(suicidal))
+    workers.append(scene.worker())
+    with workers[0]:
+        eventually(lambda: errors)
+    assert "cannot stop its own worker" in str(errors[0])
