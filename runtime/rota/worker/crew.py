@@ -15,6 +15,9 @@ from rota.worker.waiting_room import WaitingRoom
 
 log = logging.getLogger("rota.worker")
 
+THREAD_PREFIX = "rota-"
+"""How the names of rota's threads begin."""
+
 DRAIN = 5.0
 """Seconds that acknowledgements under way may take when the process ends."""
 
@@ -58,12 +61,6 @@ class Crew:
         for source, batch in by_source(unstarted):
             self._settlers[source].hand_back(batch)
 
-    @property
-    def is_current_thread(self) -> bool:
-        """Whether the caller is one of these threads, which cannot wait for itself."""
-        threads = [*self._working, *self._polling, *self._settling, self._keeping]
-        return threading.current_thread() in threads
-
     def stop(self, grace: float) -> bool:
         """Stop the work before the heartbeats. Returns whether all runs have ended within `grace` seconds; may be
         called again while they have not."""
@@ -96,6 +93,6 @@ class Crew:
 
 
 def _thread(role: str, target: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=target, name=f"rota-{role}", daemon=True)
+    thread = threading.Thread(target=target, name=f"{THREAD_PREFIX}{role}", daemon=True)
     thread.start()
     return thread

@@ -17,7 +17,7 @@ from rota.manifest import Manifest, Queue
 from rota.queues.base import QueueBackend
 from rota.runner import Runner
 from rota.worker import forking
-from rota.worker.crew import Crew
+from rota.worker.crew import THREAD_PREFIX, Crew
 from rota.worker.held import Source
 
 log = logging.getLogger("rota.worker")
@@ -129,9 +129,8 @@ class Worker:
 
         Raises `RuntimeError` in a handler, which cannot wait for itself.
         """
-        crew = self._crew
-        if crew is not None and crew.is_current_thread:
-            raise RuntimeError("a handler cannot stop its own worker; let it return, and stop from another thread")
+        if threading.current_thread().name.startswith(THREAD_PREFIX):
+            raise RuntimeError("a handler cannot stop a worker; let it return, and stop from another thread")
         with self._lock:
             self._waits_for_fork = self._starting = False
             forking.forget(self)
