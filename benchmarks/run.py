@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import signal
+import sys
 import tempfile
 import time
 from argparse import Namespace
@@ -21,6 +22,7 @@ from benchmarks.report import markdown
 
 def run(options: Namespace) -> None:
     """Measure, print the report; write it where asked."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     names = options.only or (["rota"] if options.quick else list(CONTENDERS))
     names = list(dict.fromkeys([REFERENCE, *names]))
     results = {

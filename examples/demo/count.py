@@ -1,8 +1,9 @@
 """What the journal says: which runs there were, where each ran, what was lost and what ran again."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 ACKNOWLEDGEMENT_SECONDS = 0.2
@@ -11,13 +12,33 @@ again."""
 
 
 @dataclass
+class Call:
+    """A handler was called, at its run's `attempt`."""
+
+    server: str
+    attempt: int
+    started_at: float
+    finished_at: float | None = None
+
+
+@dataclass
 class RunSeen:
     """One run, over all servers."""
 
     job: str
     is_occurrence: bool
-    started_on: list[str] = field(default_factory=list)
-    finished: list[tuple[str, float]] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+
+    @property
+    def finished(self) -> list[Call]:
+        """The calls that finished: one, if all is well."""
+        return [call for call in self.calls if call.finished_at is not None]
+
+    def started_again(self) -> Iterator[tuple[Call, Call]]:
+        """Each second start of an attempt, after the one before it. A retry is another attempt, and none of these."""
+        for earlier, later in pairwise(sorted(self.calls, key=lambda call: call.attempt)):
+            if earlier.attempt == later.attempt:
+                yield earlier, later
 
 
 @dataclass(frozen=True)
@@ -35,50 +56,58 @@ class Count:
 
     @property
     def lost(self) -> list[str]:
-        """Runs that started, or were asked for, and finished nowhere."""
+        """Runs that started and finished nowhere."""
         return [name for name, run in self.runs.items() if not run.finished]
 
     @property
     def taken_over(self) -> list[str]:
-        """Runs that started on the killed server and finished on another."""
+        """Runs that the kill interrupted, and that finished on another server."""
         return [
             name
             for name, run in self.runs.items()
-            if self.killed in run.started_on
-            and any(server != self.killed for server, _ in run.finished)
-            and name not in self.unacknowledged
+            if any(self._was_interrupted(*calls) and calls[1].finished_at for calls in run.started_again())
         ]
 
     @property
     def unacknowledged(self) -> list[str]:
-        """Runs that ran again because their server was killed before it could say that they were done."""
-        return [name for name, run in self.runs.items() if len(run.finished) > 1 and self._finished_at_the_kill(run)]
+        """Runs that started again because their server was killed before it could say that they were done."""
+        return [
+            name
+            for name, run in self.runs.items()
+            if any(self._was_unacknowledged(*calls) for calls in run.started_again())
+        ]
 
     @property
     def ran_again(self) -> list[str]:
-        """Runs that finished more than once, for no such reason."""
-        return [
-            name for name, run in self.runs.items() if len(run.finished) > 1 and not self._finished_at_the_kill(run)
-        ]
+        """Runs that started more than once, or were tried again though they had finished, and the kill is no reason."""
+        return [name for name, run in self.runs.items() if self._ran_again(run)]
 
-    def _finished_at_the_kill(self, run: RunSeen) -> bool:
-        at_the_kill = [
-            at for server, at in run.finished if server == self.killed and self.killed_at - at < ACKNOWLEDGEMENT_SECONDS
-        ]
-        return bool(at_the_kill) and len(run.finished) == 2
+    def _ran_again(self, run: RunSeen) -> bool:
+        unexplained = any(
+            not self._was_interrupted(*calls) and not self._was_unacknowledged(*calls) for calls in run.started_again()
+        )
+        return unexplained or len({call.attempt for call in run.finished}) > 1
+
+    def _was_interrupted(self, earlier: Call, later: Call) -> bool:
+        return self._came_after_the_kill(earlier, later) and earlier.finished_at is None
+
+    def _was_unacknowledged(self, earlier: Call, later: Call) -> bool:
+        return (
+            self._came_after_the_kill(earlier, later)
+            and earlier.finished_at is not None
+            and self.killed_at - earlier.finished_at < ACKNOWLEDGEMENT_SECONDS
+        )
+
+    def _came_after_the_kill(self, earlier: Call, later: Call) -> bool:
+        return earlier.server == self.killed and later.started_at >= self.killed_at
 
     def by_server(self) -> dict[str, int]:
         """How many runs each server finished."""
         counts: defaultdict[str, int] = defaultdict(int)
         for run in self.runs.values():
-            for server, _ in run.finished:
-                counts[server] += 1
+            for call in run.finished:
+                counts[call.server] += 1
         return dict(sorted(counts.items()))
-
-    @property
-    def ok(self) -> bool:
-        """Nothing lost, nothing ran again."""
-        return not self.lost and not self.ran_again
 
 
 def count(events: Iterable[dict[str, Any]], *, killed: str | None, killed_at: float) -> Count:
@@ -86,8 +115,10 @@ def count(events: Iterable[dict[str, Any]], *, killed: str | None, killed_at: fl
     runs: dict[str, RunSeen] = {}
     for event in events:
         run = runs.setdefault(event["run"], RunSeen(event["job"], event["scheduled_at"] is not None))
+        server, attempt = event["server"], event["attempt"]
         if event["event"] == "started":
-            run.started_on.append(event["server"])
+            run.calls.append(Call(server, attempt, event["at"]))
         else:
-            run.finished.append((event["server"], event["at"]))
+            started = (call for call in run.calls if (call.server, call.attempt) == (server, attempt))
+            next(call for call in started if call.finished_at is None).finished_at = event["at"]
     return Count(runs, killed, killed_at)

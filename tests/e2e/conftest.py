@@ -20,17 +20,8 @@ from rota.testing.local_aws import LocalAws
 FLEET = Path(__file__).parent / "fleet"
 
 
-def eventually(condition: Callable[[], object], seconds: float, what: str = "it") -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what} did not come about in {seconds} s"
-        time.sleep(0.05)
-
-
 class Fleet:
     """The deployed manifest, its log of what handlers did, and worker processes."""
-
-    eventually = staticmethod(eventually)
 
     def __init__(self, aws: LocalAws, folder: Path) -> None:
         self.aws = aws
@@ -73,8 +64,15 @@ class Fleet:
         """`rota worker` as a user starts it."""
         return self.spawn("rota", "worker", "--queue", queue, "--concurrency", str(concurrency), **environment)
 
+    def eventually(self, condition: Callable[[], object], seconds: float) -> None:
+        """Wait for it; what the processes have said tells why it did not come about."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"not within {seconds} s; the processes said:\n{self.output()}"
+            time.sleep(0.05)
+
     def output(self) -> str:
-        """What all processes have said, for messages."""
+        """What all processes have said."""
         return "\n".join(path.read_text() for path in sorted(self._folder.glob("process-*.log")))
 
     def events(self, job: str, event: str = "done") -> list[dict[str, Any]]:
@@ -84,9 +82,14 @@ class Fleet:
     def depth(self, queue: str, *, dead: bool = False, stage: str = "default") -> int:
         """Messages in a queue, hidden and delayed ones included."""
         found = self.settings(stage).queues[queue]
-        kinds = ["", "NotVisible", "Delayed"]
+        return self._messages(found.dead_letter_url if dead else found.url, "", "NotVisible", "Delayed")
+
+    def hidden(self, queue: str, *, stage: str = "default") -> int:
+        """Messages of a queue that some worker has received."""
+        return self._messages(self.settings(stage).queues[queue].url, "NotVisible")
+
+    def _messages(self, url: str, *kinds: str) -> int:
         names = [f"ApproximateNumberOfMessages{kind}" for kind in kinds]
-        url = found.dead_letter_url if dead else found.url
         counts = self.aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return sum(int(counts[name]) for name in names)
 

@@ -2,13 +2,17 @@
 
 import os
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from jobs import manifest, web
 
 from rota import Worker
 
-worker = Worker(manifest, queues=[web], concurrency=2)
+SHORT_POLL = timedelta(seconds=1)
+"""A stop waits for the open poll, and that of a killed server would take the next test's message: see jobs.py."""
+
+worker = Worker(manifest, queues=[web], concurrency=2, long_poll=SHORT_POLL)
 
 
 def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -27,4 +31,4 @@ async def asgi(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 if os.environ.get("FLEET_START_AT_IMPORT"):
     # No variable holds this one, as in the shortest line that a user can write.
-    Worker(manifest, queues=[web], concurrency=2).start()
+    Worker(manifest, queues=[web], concurrency=2, long_poll=SHORT_POLL).start()
