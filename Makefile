@@ -41,7 +41,7 @@ synth: setup ## What the CloudFormation templates say
 	@python -m pytest -q -n 2 tests/synth
 
 conformance: setup ## One suite, every backend
-	@python -m pytest -q tests/conformance
+	@python -m pytest -q -n 2 tests/conformance
 
 integration: setup ## Real processes, real signals
 	@python -m pytest -q tests/integration

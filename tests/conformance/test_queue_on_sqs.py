@@ -75,10 +75,6 @@ class TestOnLocalAws(OnSqs):
     def test_no_message_is_held_for_more_than_twelve_hours(self, queue: MessageQueue) -> None:
         super().test_no_message_is_held_for_more_than_twelve_hours(queue)
 
-    @differs("ministack", "refuses to delete what is gone")
-    def test_deleting_what_is_gone_is_no_refusal(self, queue: MessageQueue) -> None:
-        super().test_deleting_what_is_gone_is_no_refusal(queue)
-
 
 # What no stand-in can be made to do: answers by the book, to a client that is told them.
 
@@ -138,11 +134,16 @@ def test_a_fault_of_the_service_is_no_word_about_the_message(told: tuple[SqsQueu
     assert queue.change_visibility(["held", "lost", "fine"], 30) == ["lost"]
 
 
-def test_refused_deletes_are_told(told: tuple[SqsQueue, Stubber]) -> None:
+def test_deletes_that_failed_by_the_services_fault_are_told_and_those_of_what_is_gone_are_not(
+    told: tuple[SqsQueue, Stubber],
+) -> None:
     queue, service = told
-    failed = [{"Id": "1", "SenderFault": True, "Code": "ReceiptHandleIsInvalid"}]
+    failed = [
+        {"Id": "1", "SenderFault": False, "Code": "InternalError"},
+        {"Id": "2", "SenderFault": True, "Code": "ReceiptHandleIsInvalid"},
+    ]
     service.add_response("delete_message_batch", {"Successful": [], "Failed": failed})
-    assert queue.delete(["good", "bad"]) == ["bad"]
+    assert queue.delete(["deleted", "failed", "gone"]) == ["failed"]
 
 
 def test_a_deployment_has_the_queues_of_its_settings(in_moto: None) -> None:

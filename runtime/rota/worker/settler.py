@@ -1,7 +1,7 @@
 """Settles the runs of one queue: acknowledges in batches, sends again, sends to the dead-letter queue."""
 
 import logging
-from threading import Condition
+from threading import Condition, Lock
 
 from rota import logs
 from rota.clock import Clock
@@ -28,7 +28,9 @@ class Settler:
     def __init__(self, source: Source, keeper: Keeper, clock: Clock) -> None:
         self._source, self._keeper, self._clock = source, keeper, clock
         self._done: list[Held] = []
-        self._changed = Condition()
+        lock = Lock()
+        self._changed = Condition(lock)
+        self._deleted = Condition(lock)
         self._deleting = 0
         self._failing = False
         self._resting = False
@@ -127,11 +129,14 @@ class Settler:
             if held not in again:
                 self._keeper.forget(held)
         with self._changed:
+            if again and self._resting:
+                self._resting = False
+                self._changed.notify_all()
             self._done += again
             if batch:
                 self._failing = bool(failed)
             self._deleting -= 1
-            self._changed.notify_all()
+            self._deleted.notify_all()  # only `drain` waits for it: the settler sleeps on
 
     def drain(self, seconds: float) -> None:
         """Acknowledge all that is done, and wait up to `seconds` for requests of other threads."""
@@ -139,7 +144,7 @@ class Settler:
             batch = self._begin()
         self._delete(batch)
         with self._changed:
-            self._changed.wait_for(lambda: not self._deleting, seconds)
+            self._deleted.wait_for(lambda: not self._deleting, seconds)
 
     def stop(self) -> None:
         """End `run` once everything is acknowledged."""

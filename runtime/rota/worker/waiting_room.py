@@ -106,9 +106,9 @@ class WaitingRoom:
         if not durations:
             return False
         now, patience = self._clock.monotonic(), source.patience
+        slow = {other for other, found in self._durations.items() if max(found, default=0) > patience}
         quick = self._slots - sum(
-            now - started > patience or max(self._durations[held.source], default=0) > patience
-            for held, started in self._running.items()
+            now - started > patience or held.source in slow for held, started in self._running.items()
         )
         return quick > 0 and math.ceil(in_line / quick) * max(durations) <= patience
 
