@@ -81,6 +81,8 @@ class Crew:
             thread.join()
         self._keeper.stop()
         self._keeping.join()
+        for settler in self._settlers.values():
+            settler.drain(DRAIN)  # what the keeper was handing back
         if open_polls := sum(thread.is_alive() for thread in self._polling):
             log.warning("%d polls are still open: what they catch stays hidden for a visibility timeout", open_polls)
         return True

@@ -6,6 +6,8 @@ from rota.manifest import Queue
 from rota.queues.base import MessageQueue
 from rota.run import Stop
 
+_GIVEN_UP = float("-inf")
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -48,6 +50,11 @@ class Held:
         """Whether another worker may hold it by now."""
         return now >= self.visible_at
 
+    def extend(self, visible_at: float) -> None:
+        """Hidden until then; unless it has been given up meanwhile."""
+        if self.visible_at != _GIVEN_UP:
+            self.visible_at = visible_at
+
     def lose(self) -> None:
         """The queue no longer counts this worker as its holder."""
-        self.visible_at = float("-inf")
+        self.visible_at = _GIVEN_UP

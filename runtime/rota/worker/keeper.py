@@ -6,7 +6,6 @@ from threading import Event
 
 from rota import logs
 from rota.clock import Clock
-from rota.errors import BackendError
 from rota.manifest import MAX_VISIBILITY
 from rota.worker.held import Held, Source
 from rota.worker.waiting_room import WaitingRoom
@@ -62,9 +61,9 @@ class Keeper:
         for held in self.held:
             if held.stop.due is not None and now >= held.stop.due:
                 self._tell_deadline(held)
-        self._hand_back_what_waits(now)
         for (source, seconds), batch in self._due(now).items():
             self._extend(source, seconds, batch)
+        self._hand_back_what_waits(now)
 
     def _hand_back_what_waits(self, now: float) -> None:
         """The durations promised that these start sooner. Another server may be idle: let it have them."""
@@ -78,7 +77,8 @@ class Keeper:
         for held in self.held:
             left, visibility = held.visible_at - now, held.source.visibility
             seconds = int(min(visibility, held.received_at + LONGEST - now))
-            if left <= visibility / 2 and seconds > left:
+            # What is lost stays lost: its receipt might still be taken, and be another's by now.
+            if 0 < left <= visibility / 2 and seconds > left:
                 due.setdefault((held.source, seconds), []).append(held)
         return due
 
@@ -87,12 +87,12 @@ class Keeper:
         asked_at = self._clock.monotonic()
         try:
             lost = source.messages.change_visibility(list(by_receipt), seconds)
-        except BackendError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, other queues wait for their extensions
             log.warning("visibility in queue %s was not extended, will be tried again: %s", source.name, error)
             return
         for receipt, held in by_receipt.items():
             if receipt not in lost:
-                held.visible_at = asked_at + seconds
+                held.extend(asked_at + seconds)
             elif not held.done:
                 held.lose()
                 self._tell_lost(held)
@@ -122,7 +122,7 @@ class Keeper:
         for source, batch in by_source(held for held in unsettled if not held.done):
             try:
                 source.messages.change_visibility([held.receipt for held in batch], 0)
-            except BackendError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the stop goes on
                 log.warning("%d runs return to queue %s by themselves only: %s", len(batch), source.name, error)
 
 

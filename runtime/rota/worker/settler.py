@@ -5,7 +5,6 @@ from threading import Condition, Lock
 
 from rota import logs
 from rota.clock import Clock
-from rota.errors import BackendError
 from rota.queues.base import MAX_BATCH, MessageQueue, Outgoing
 from rota.runner import Acknowledge, SendAgain, Verdict
 from rota.worker.held import Held, Source
@@ -65,7 +64,7 @@ class Settler:
         """Send first, delete second: a crash in between costs a duplicate and never a loss."""
         try:
             refused = {failure.place: failure.reason for failure in queue.send(messages)}
-        except BackendError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, these must not be held for ever
             refused = dict.fromkeys(range(len(batch)), str(error))
         for place, reason in refused.items():
             log.error("a run of queue %s was not sent on, SQS will deliver it again: %s", self._source.name, reason)
@@ -78,7 +77,8 @@ class Settler:
             if self._resting:
                 self._resting = False
                 self._changed.notify_all()
-            if len(self._done) < MAX_BATCH or self._failing:
+            # Once stopping, there may be nobody left who comes back for it.
+            if not self._stopping and (len(self._done) < MAX_BATCH or self._failing):
                 return
             full = self._begin()
         # A full batch goes at once, on the thread that filled it: no hand-over to wait for.

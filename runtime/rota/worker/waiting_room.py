@@ -17,6 +17,10 @@ HEAD_START = 0.25
 has not answered by then is empty, and its slots are offered to the others."""
 
 
+LONGEST_HEAD_START = 4.0
+"""Seconds that a head start may grow to for a queue that was turned away."""
+
+
 class WaitingRoom:
     """Admits as much as can start, and hands it out in turns among the queues, so that none starves another."""
 
@@ -28,6 +32,7 @@ class WaitingRoom:
         self._asking: list[Source] = []
         self._promised: dict[Source, tuple[int, float]] = {}
         self._durations: dict[Source, deque[float]] = {source: deque(maxlen=REMEMBERED) for source in sources}
+        self._turned_away = dict.fromkeys(sources, 0)
         self._closed = False
         self._resting = 0
         self._waking = False
@@ -41,16 +46,20 @@ class WaitingRoom:
         """Block until `source` may be polled; returns for how many messages, or None when closed.
 
         First come, first served, among the queues of which nothing waits: a queue with quick jobs would otherwise fill
-        every slot that becomes free before another queue's poller is awake.
+        every slot that becomes free before another queue's poller is awake. One whose catch was turned away comes
+        first, and its slots are kept for longer each time: where answers take long, it would be too late for ever.
         """
         with self._room:
-            self._promised.pop(source, None)
-            self._asking.append(source)
+            if self._promised.pop(source, None):  # nothing has entered since: the poll was empty
+                self._turned_away[source] = 0
+            self._asking.insert(0 if self._turned_away[source] else len(self._asking), source)
+            self._room.notify_all()
             try:
                 while not self._closed:
                     first = next((s for s in self._asking if not self._waiting[s]), None)
                     if first is source and (limit := self._limit(source)):
-                        self._promised[source] = limit, self._clock.monotonic() + HEAD_START
+                        kept_for = min(HEAD_START * 2 ** self._turned_away[source], LONGEST_HEAD_START)
+                        self._promised[source] = limit, self._clock.monotonic() + kept_for
                         return limit
                     self._room.wait(HEAD_START if self._promised else None)
                 return None
@@ -71,7 +80,10 @@ class WaitingRoom:
             soon = self._starts_soon(source, self._in_line + len(caught))
             admitted = len(caught) if soon else max(0, self._slots - len(self._running) - self._in_line)
             self._waiting[source].extend(caught[:admitted])
+            self._turned_away[source] = 0 if admitted else min(self._turned_away[source] + 1, 10)
             self._wake_one()
+            if self._asking:
+                self._room.notify_all()
             return caught[admitted:]
 
     def withdraw(self, held: Held) -> bool:

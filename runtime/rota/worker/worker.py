@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import concurrent.futures.thread
 import logging
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -116,9 +117,20 @@ class Worker:
         if self._exit_is_registered:
             return
         self._exit_is_registered = True
-        # Earlier than `atexit`, where the standard library has it: by then executors refuse work, and handlers that use
-        # asyncio.to_thread would fail in their grace time. Private, hence the second choice.
-        getattr(threading, "_register_atexit", atexit.register)(self.stop_and_exit)
+        atexit.register(self.stop_and_exit)
+        # That is too late for handlers that use executors or asyncio.to_thread: these refuse work by then, and a
+        # handler would fail in its grace time. Callbacks of this kind run in reverse, so ours has to come after the
+        # executors', which the import registers. The function is private to the standard library, hence getattr.
+        if register := getattr(threading, "_register_atexit", None):
+            register(self._at_end_of_main_thread)
+
+    def _at_end_of_main_thread(self) -> None:
+        """Stop, unless the process goes on in other threads; executors' are no sign of that, for they end after
+        this."""
+        pools = concurrent.futures.thread._threads_queues  # noqa: SLF001 - where executors' threads are known
+        others = (thread for thread in threading.enumerate() if thread is not threading.main_thread())
+        if all(thread.daemon or thread in pools for thread in others):
+            self.stop_and_exit()
 
     def stop(self, grace: timedelta | None = None) -> bool:
         """Stop: what has not started goes back at once, what runs may finish within `grace` (that of the worker unless

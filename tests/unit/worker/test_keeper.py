@@ -211,3 +211,36 @@ def test_what_was_given_back_is_lost_to_its_handler(scene: Scene) -> None:
     scene.keeper.give_back([held])
     assert held.is_lost(scene.clock.monotonic())
     assert scene.others_can_receive()
+
+
+def test_what_is_lost_stays_lost_though_the_service_takes_its_stale_receipt(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (held,) = scene.receive()
+    scene.room.take()
+    scene.clock.advance(VISIBILITY + 1)  # as when this process slept
+    asked: list[object] = []
+    monkeypatch.setattr(scene.queue, "change_visibility", lambda receipts, seconds: asked.append(receipts) or [])
+    scene.live_for(2 * VISIBILITY)
+    assert asked == []
+    assert held.is_lost(scene.clock.monotonic())
+
+
+def test_an_extension_under_way_does_not_take_back_what_was_given_up(scene: Scene) -> None:
+    (held,) = scene.receive()
+    held.lose()
+    held.extend(scene.clock.monotonic() + 100)
+    assert held.is_lost(scene.clock.monotonic())
+
+
+def test_one_queue_in_trouble_keeps_no_other_from_its_extensions(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    (held,) = scene.receive()
+    scene.room.take()
+
+    def odd(receipts: object, seconds: int) -> list[str]:
+        raise RuntimeError("refreshed credentials are still expired")
+
+    monkeypatch.setattr(scene.queue, "change_visibility", odd)
+    scene.live_for(VISIBILITY / 2)
+    scene.keeper.give_back([held])  # nor a stop from going on
+    assert scene.keeper.held == []

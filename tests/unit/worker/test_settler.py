@@ -216,3 +216,23 @@ def test_stopping_acknowledges_what_is_left(scene: Scene) -> None:
     scene.settler.stop()
     thread.join(5)
     assert len(scene.queue) == 0
+
+
+def test_what_could_not_be_handed_back_is_not_held_for_ever(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = scene.receive(2)
+
+    def odd(messages: Sequence[Outgoing]) -> list[SendFailure]:
+        raise RuntimeError("refreshed credentials are still expired")
+
+    monkeypatch.setattr(scene.queue, "send", odd)
+    scene.settler.hand_back(batch)
+    assert scene.keeper.held == []
+    scene.clock.advance(9)
+    assert len(scene.queue.receive(10, 0)) == 2
+
+
+def test_a_hand_back_that_ends_after_the_stop_leaves_no_second_message(scene: Scene) -> None:
+    batch = scene.receive(3)
+    scene.settler.stop()
+    scene.settler.hand_back(batch)
+    assert len(scene.queue) == 3

@@ -239,3 +239,28 @@ def test_a_broken_promise_is_not_made_again() -> None:
     room.enter(billing, messages(billing, 1))
     start_one(room)
     assert len(room.enter(billing, messages(billing, 2))) == 2
+
+
+def test_a_queue_that_was_turned_away_asks_first_and_has_longer_to_answer() -> None:
+    quick, far = source("quick"), source("far")
+    room = WaitingRoom(1, [quick, far], CLOCK)
+    assert room.ask(quick) == 1
+    CLOCK.advance(HEAD_START)
+    assert room.ask(far) == 1  # quick had its chance
+    room.enter(quick, messages(quick, 1))
+    held = start_one(room)
+    caught = messages(far, 1)
+    assert room.enter(far, caught) == caught
+    quick_thread, quick_answers = ask_in_a_thread(room, quick)
+    quick_thread.join(0.05)
+    far_thread, far_answers = ask_in_a_thread(room, far)
+    far_thread.join(0.05)
+    CLOCK.advance(5)
+    room.leave(held)
+    far_thread.join(5)
+    CLOCK.advance(HEAD_START)  # which is not enough this time
+    quick_thread.join(0.4)
+    assert (far_answers, quick_answers) == ([1], [])
+    assert room.enter(far, messages(far, 1)) == []
+    start_one(room)
+    room.close()

@@ -524,3 +524,31 @@ def test_a_handler_cannot_stop_its_own_worker(scene: Scene) -> None:
     with workers[0]:
         eventually(lambda: errors)
     assert "a handler cannot stop a worker" in str(errors[0])
+
+
+def test_two_queues_with_work_take_turns_though_answers_are_slow(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def first(number: Number) -> None:
+        done.append("billing")
+        time.sleep(0.6)  # longer than a quarter of the visibility timeout: nothing is received ahead
+
+    def second(number: Number) -> None:
+        done.append("mail")
+        time.sleep(0.6)
+
+    jobs = [scene.job(first, billing, payload=Number), scene.job(second, mail, payload=Number)]
+    for job in jobs:
+        scene.client().enqueue_many(job, [Number(n) for n in range(50)])
+    for name in ("billing", "mail"):
+        queue = scene.backend.queue(name)
+
+        def slowly(limit: int, wait: float, receive: Any = queue.receive) -> list[Any]:
+            time.sleep(0.35)
+            caught: list[Any] = receive(limit, wait)
+            return caught
+
+        monkeypatch.setattr(queue, "receive", slowly)
+    with scene.worker(concurrency=1):
+        eventually(lambda: len(done) >= 8, 30)
+    assert min(done.count("billing"), done.count("mail")) >= 2
