@@ -5,6 +5,7 @@ Everything but `rota` and `job` may be absent. A rule writes `fired_at`, a sched
 """
 
 import json
+import secrets
 import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -36,11 +37,20 @@ class Envelope:
     """When a worker first handed the run back without an attempt."""
     error: str | None = None
     """What the last attempt failed with."""
+    digest: str | None = None
+    """Of the payload's fields and types, where it was written; see `rota.digests`."""
+    not_before: datetime | None = None
+    """When the attempt may start: for waits longer than SQS can hold a message back."""
+    redrives: int = 0
+    """How often it has been sent again from the dead letters; one that lies there counts the next one already."""
+    redriven_by: str | None = None
+    """Who did so last, where rota was asked to."""
 
     @classmethod
-    def new(cls, job: str, payload: Any, *, now: datetime) -> "Envelope":
-        """A run that a client enqueues at `now`, with an id of its own."""
-        return cls(job=job, run=str(uuid.uuid4()), payload=payload, enqueued_at=now)
+    def new(cls, job: str, payload: Any, *, now: datetime, digest: str | None = None) -> "Envelope":
+        """A run that a client enqueues at `now`, with an id of its own: it names the job, and sorts by time."""
+        run = f"{job}@{instant_text(now)}~{secrets.token_hex(8)}"
+        return cls(job=job, run=run, payload=payload, enqueued_at=now, digest=digest)
 
     def identified(self) -> "Envelope":
         """The same run with an id: one that another program enqueued without gets its own here."""
@@ -48,20 +58,22 @@ class Envelope:
 
     def for_occurrence(self, scheduled_at: datetime) -> "Envelope":
         """The same run, its occurrence known: every delivery of one occurrence has one run id."""
-        at = _text(scheduled_at)
+        at = instant_text(scheduled_at)
         return replace(self, scheduled_at=scheduled_at, fired_at=None, run=self.run or f"{self.job}@{at}")
 
     def encode(self) -> str:
         """The message body."""
         written: dict[str, Any] = {"rota": VERSION, "job": self.job}
-        for name in ("run", "payload", "error"):
+        for name in _PLAIN:
             if (value := getattr(self, name)) is not None:
                 written[name] = value
         for name in _INSTANTS:
             if (moment := getattr(self, name)) is not None:
-                written[name] = _text(moment)
+                written[name] = instant_text(moment)
         if self.attempt != 1:
             written["attempt"] = self.attempt
+        if self.redrives:
+            written["redrives"] = self.redrives
         # ASCII: SQS refuses some characters that JSON may hold, such as U+FFFF.
         return json.dumps(written, separators=(",", ":"))
 
@@ -79,28 +91,41 @@ class Envelope:
             raise EnvelopeError(
                 f"envelope version {read['rota']!r} is not known here; this rota reads version {VERSION}"
             )
-        job, run, attempt, failure = read.get("job"), read.get("run"), read.get("attempt", 1), read.get("error")
+        job, run = read.get("job"), read.get("run")
         if not isinstance(job, str) or not job:
             raise EnvelopeError(f"job must be a name; got {job!r}")
         if run is not None and (not isinstance(run, str) or not run):
             raise EnvelopeError(f"run must be an id; got {run!r}")
-        if not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 1:
-            raise EnvelopeError(f"attempt must be a whole number from 1; got {attempt!r}")
-        if failure is not None and not isinstance(failure, str):
-            raise EnvelopeError(f"error must be text; got {failure!r}")
-        instants = {name: _instant(name, read[name]) for name in _INSTANTS if read.get(name) is not None}
-        return cls(job=job, run=run, payload=read.get("payload"), attempt=attempt, error=failure, **instants)
+        attempt, redrives = _count("attempt", read.get("attempt", 1), 1), _count("redrives", read.get("redrives", 0), 0)
+        rest: dict[str, Any] = {name: _text(name, read[name]) for name in _TEXTS if read.get(name) is not None}
+        rest |= {name: read_instant(name, read[name]) for name in _INSTANTS if read.get(name) is not None}
+        return cls(job=job, run=run, payload=read.get("payload"), attempt=attempt, redrives=redrives, **rest)
 
 
-_INSTANTS = ("scheduled_at", "fired_at", "enqueued_at", "handed_back_at")
+_TEXTS = ("error", "digest", "redriven_by")
+_PLAIN = ("run", "payload", *_TEXTS)
+_INSTANTS = ("scheduled_at", "fired_at", "enqueued_at", "handed_back_at", "not_before")
 
 
-def _text(moment: datetime) -> str:
+def _count(name: str, value: object, least: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise EnvelopeError(f"{name} must be a whole number from {least}; got {value!r}")
+    return value
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise EnvelopeError(f"{name} must be text; got {value!r}")
+    return value
+
+
+def instant_text(moment: datetime) -> str:
     """RFC 3339 in UTC, with a fraction only where there is one."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _instant(name: str, value: object) -> datetime:
+def read_instant(name: str, value: object) -> datetime:
+    """An instant that was written down. Raises `EnvelopeError` that names the field."""
     try:
         moment = datetime.fromisoformat(value if isinstance(value, str) else "")
         if moment.utcoffset() is None:

@@ -56,3 +56,15 @@ class EnqueueError(RotaError):
 
 class BackendError(RotaError):
     """The queue service refused or did not answer a request."""
+
+
+class LedgerError(BackendError):
+    """The ledger refused or did not answer a request."""
+
+
+class LeaseLostError(LedgerError):
+    """The lease has ended: another may hold what it was for."""
+
+
+class LockNotAcquiredError(RotaError):
+    """The lock is held by others."""

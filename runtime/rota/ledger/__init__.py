@@ -1,0 +1,1 @@
+"""The durable record of runs: rules, and what applies them to a store."""

@@ -1,0 +1,106 @@
+"""What a run needs besides its own record: a place in a lock, a unique key. Each a document, written with the claim."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from rota.envelope import instant_text, read_instant
+from rota.ledger.rules import KEEP, LockWanted, Request, UniqueWanted
+from rota.locks.in_store import state_of
+from rota.locks.rules import Taken, lock_key
+from rota.stores.base import Document, Key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admitted:
+    """The guard lets the run in: what to write, and the token that it gives, if it does."""
+
+    body: Mapping[str, Any]
+    token: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Denied:
+    """The run is not to happen."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waits:
+    """Not yet: what to write, so that it is known who waits."""
+
+    body: Mapping[str, Any]
+    reason: str
+
+
+class Guard(Protocol):
+    """One more condition of a claim."""
+
+    key: Key
+    keep: timedelta
+
+    def ask(self, document: Document | None, request: Request, now: datetime, token: int) -> Admitted | Denied | Waits:
+        """May the run start at `now`, going by what stands at `key`? `token` is the least that it may get."""
+        ...
+
+
+class LockGuard:
+    """A place in a lock."""
+
+    keep = KEEP
+
+    def __init__(self, wanted: LockWanted) -> None:
+        self._wanted = wanted
+        self.key = lock_key(wanted.key)
+
+    def ask(self, document: Document | None, request: Request, now: datetime, token: int) -> Admitted | Denied | Waits:
+        wanted = self._wanted
+        answer = state_of(document).ask(
+            request.envelope.run or "",
+            now=now,
+            due=request.due or now,
+            lease=request.lease,
+            limit=wanted.limit,
+            overlap=wanted.overlap,
+            hold_at_least=wanted.hold_at_least,
+            least_token=token,
+        )
+        if isinstance(answer, Taken):
+            return Admitted(body=answer.state.body(), token=answer.token)
+        reason = f"lock {wanted.key!r}: {answer.reason}"
+        return Denied(reason=reason) if answer.state is None else Waits(body=answer.state.body(), reason=reason)
+
+
+class UniqueGuard:
+    """A key that one run in a window has."""
+
+    def __init__(self, wanted: UniqueWanted, job: str) -> None:
+        self._wanted = wanted
+        self.key = Key(f"unique#{job}#{wanted.key}")
+        self.keep = max(KEEP, 2 * wanted.window)
+
+    def ask(
+        self,
+        document: Document | None,
+        request: Request,
+        now: datetime,
+        token: int,  # noqa: ARG002 - it gives none
+    ) -> Admitted | Denied | Waits:
+        at, run = request.due or now, request.envelope.run
+        if document is not None and document.body["run"] != run:
+            apart = abs(at - read_instant("at", document.body["at"]))
+            if apart < self._wanted.window:
+                return Denied(reason=f"unique: run {document.body['run']} has key {self._wanted.key!r}")
+        return Admitted(body={"run": run, "at": instant_text(at)})
+
+
+def guards_of(request: Request) -> list[Guard]:
+    """The guards of a run. A lock that another provider keeps is none of them."""
+    guards: list[Guard] = []
+    if request.unique is not None:
+        guards.append(UniqueGuard(request.unique, request.envelope.job))
+    if request.lock is not None and request.lock.provider is None:
+        guards.append(LockGuard(request.lock))
+    return guards

@@ -1,0 +1,187 @@
+"""The ledger: the rules of runs, applied to a store. A run is claimed with its lock and unique key, or not at all."""
+
+import os
+import random
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rota.clock import Clock, SystemClock
+from rota.errors import LedgerError
+from rota.ledger import rules
+from rota.ledger.claim import Claim, Hold
+from rota.ledger.guards import Denied, Guard, Waits, guards_of
+from rota.ledger.records import Record, State, key_of, key_of_envelope, partition_of
+from rota.ledger.rules import Finished, PutBack, Refuse, Request, Start, TooOld
+from rota.locks.base import LockProvider, Place
+from rota.run import Outcome
+from rota.stores.base import ConflictError, Document, Key, Store, Write
+
+TRIES = 8
+"""Tries of a claim that others come before."""
+
+ASKS_AGAIN = (timedelta(seconds=2), timedelta(seconds=30))
+"""After how long a run that waits for a lock asks again: a quarter of the time that it has waited, within these."""
+
+Answer = Claim | Refuse | PutBack | Finished | TooOld
+
+
+def server_name() -> str:
+    """This process, for people."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+class Ledger:
+    """Who may run what, and what became of it. Safe to share among threads.
+
+    `store` keeps the records, `locks` has the providers that `Lock(provider=...)` names. `clock` is this machine's, for
+    durations; what time it is says the store.
+
+    Methods raise `LedgerError` where the store does not answer; what they were asked for may then have happened.
+    """
+
+    def __init__(
+        self, store: Store, *, locks: Mapping[str, LockProvider] | None = None, clock: Clock | None = None
+    ) -> None:
+        self._store, self._locks, self._clock = store, dict(locks or {}), clock or SystemClock()
+
+    @property
+    def providers(self) -> frozenset[str]:
+        """The names that `Lock(provider=...)` may have here."""
+        return frozenset(self._locks)
+
+    def now(self) -> datetime:
+        """The store's time."""
+        return datetime.fromtimestamp(self._store.now(), UTC)
+
+    # What workers ask
+
+    def claim(self, request: Request) -> Answer:
+        """Claim a run for one attempt; or say why it must not start. What `Refuse` says is on record by then."""
+        lock = request.lock
+        if lock is None or lock.provider is None:
+            return self._claim(request, None, None)
+        provider = self._locks[lock.provider]
+        now = self.now()
+        place = provider.take(
+            lock.key,
+            request.envelope.run or "",
+            due=request.due or now,
+            lease=request.lease,
+            limit=lock.limit,
+            overlap=lock.overlap,
+            hold_at_least=lock.hold_at_least,
+            least_token=rules.token_at(now),
+        )
+        if not isinstance(place, Place):
+            reason = f"lock {lock.key!r}: {place.reason}"
+            if place.state is not None:
+                return _waits(request, reason, now)
+            self.refuse(request, Outcome.SKIPPED, reason)
+            return Refuse(record=rules.refused(None, request, Outcome.SKIPPED, reason, now))
+        answer = self._claim(request, provider, place)
+        if not isinstance(answer, Claim):
+            provider.release(place)
+        return answer
+
+    def refuse(self, request: Request, outcome: Outcome, reason: str) -> None:
+        """Put on record that a run is not attempted, and why, unless it runs or has its outcome already."""
+        key, now = key_of_envelope(request.envelope, target=request.target), self.now()
+        document = self._store.get(key)
+        before = _record(document)
+        if before is None or before.state is State.WAITING:
+            record = rules.refused(before, request, outcome, reason, now)
+            with suppress(ConflictError):  # it has been claimed meanwhile: then it gets its outcome there
+                self._store.write([_write(key, document, record.body(), now)])
+
+    def _claim(self, request: Request, provider: LockProvider | None, place: Place | None) -> Answer:
+        key = key_of_envelope(request.envelope, target=request.target)
+        guards = guards_of(request)
+        # Mostly nothing is on record of a first attempt: the write itself finds out, and saves a read.
+        first = request.envelope.attempt == 1 and not request.envelope.redrives
+        document = None if first else self._store.get(key)
+        for number in range(TRIES):
+            time.sleep(random.uniform(0, 0.02) * number)
+            beside = [(guard, self._store.get(guard.key)) for guard in guards]
+            now, asked_at = self.now(), self._clock.monotonic()
+            decision, writes = _decide(key, document, request, beside, now)
+            try:
+                if writes:
+                    self._store.write(writes)
+            except ConflictError as conflict:
+                known = conflict.current and writes[0].key == key
+                document = conflict.current[0] if known else self._store.get(key)
+                continue
+            if not isinstance(decision, Start):
+                return decision
+            return Claim(
+                self._store,
+                self._clock,
+                record=decision.record,
+                key=key,
+                version=writes[0].version,
+                lease=request.lease,
+                asked_at=asked_at,
+                lock=Hold(provider, place) if provider and place else None,
+            )
+        raise LedgerError(f"run {request.envelope.run}: others write its record, or its lock, all the time")
+
+    # What people ask
+
+    def find(self, job: str, run: str, *, target: str, scheduled_at: datetime | None) -> Record | None:
+        """What is on record of a run, or None."""
+        return _record(self._store.get(key_of(job, run, target=target, scheduled_at=scheduled_at)))
+
+    def list(self, job: str, *, limit: int = 50, after: str | None = None) -> tuple[Sequence[Record], str | None]:
+        """Up to `limit` runs of a job, the newest first, from behind `after` on; and what to give as `after` for those
+        behind them, None where there are no more."""
+        page = self._store.list(partition_of(job), limit=limit, after=after)
+        return [Record.read(document.body) for document in page.documents], page.after
+
+
+def _record(document: Document | None) -> Record | None:
+    return Record.read(document.body) if document else None
+
+
+def _decide(
+    key: Key,
+    document: Document | None,
+    request: Request,
+    beside: Sequence[tuple[Guard, Document | None]],
+    now: datetime,
+) -> tuple[Start | Refuse | PutBack | Finished | TooOld, list[Write]]:
+    """What to do, and what to write for it: the run's record first, where it is among that."""
+    before = _record(document)
+    decision = rules.decide(before, request, now)
+    if isinstance(decision, Refuse):
+        return decision, [_write(key, document, decision.record.body(), now)]
+    if not isinstance(decision, Start):
+        return decision, []
+    record, admissions = decision.record, []
+    for guard, found in beside:
+        answer = guard.ask(found, request, now, record.token)
+        if isinstance(answer, Denied):
+            record = rules.refused(before, request, Outcome.SKIPPED, answer.reason, now)
+            return Refuse(record=record), [_write(key, document, record.body(), now)]
+        write = _write(guard.key, found, answer.body, now, keep=guard.keep)
+        if isinstance(answer, Waits):
+            return _waits(request, answer.reason, now), [write]
+        record = replace(record, token=max(record.token, answer.token))
+        admissions.append(write)
+    return Start(record=record), [_write(key, document, record.body(), now), *admissions]
+
+
+def _waits(request: Request, reason: str, now: datetime) -> PutBack:
+    least, most = ASKS_AGAIN
+    return PutBack(until=now + min(most, max(least, (now - (request.due or now)) / 4)), reason=reason)
+
+
+def _write(
+    key: Key, document: Document | None, body: Mapping[str, Any], now: datetime, *, keep: timedelta = rules.KEEP
+) -> Write:
+    expects = document.version if document else None
+    return Write(key=key, expects=expects, body=body, keep_until=(now + keep).timestamp())

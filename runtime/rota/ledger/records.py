@@ -1,0 +1,136 @@
+"""What is on record of a run, and how it is written down. docs/ledger.md is the page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from rota.envelope import Envelope, instant_text, read_instant
+from rota.run import Outcome
+from rota.stores.base import Key
+
+REMEMBERED = 20
+"""Attempts of a run that stay on record: the newest."""
+
+REASON_LENGTH = 1000
+
+
+class State(StrEnum):
+    """Where a run is, as far as the ledger knows."""
+
+    RUNNING = "running"
+    """A server has claimed it."""
+    WAITING = "waiting"
+    """An attempt failed, the next one is due at `not_before`."""
+    FINISHED = "finished"
+    """It has its one outcome."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One claim of a run, and what became of it."""
+
+    number: int
+    token: int
+    server: str
+    started_at: datetime
+    ended_at: datetime
+    """When it ended; of an abandoned one, when it was taken over."""
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What is on record of a run. Instants are aware, in UTC, and AWS's."""
+
+    job: str
+    run: str
+    target: str
+    state: State
+    attempt: int
+    """The attempt that runs, ran last, or is due next."""
+    token: int = 0
+    """Of the last claim; 0 for a run that was refused without one."""
+    server: str = ""
+    """Who has claimed it last, as `host:pid`."""
+    scheduled_at: datetime | None = None
+    enqueued_at: datetime | None = None
+    claimed_at: datetime | None = None
+    lease_until: datetime | None = None
+    not_before: datetime | None = None
+    finished_at: datetime | None = None
+    outcome: Outcome | None = None
+    reason: str = ""
+    lock: str | None = None
+    """The key of the lock that it holds, or held."""
+    redrives: int = 0
+    redriven_by: str | None = None
+    history: tuple[Attempt, ...] = ()
+
+    def ended(self, outcome: Outcome, reason: str, *, now: datetime) -> Self:
+        """The same with the attempt that was running in its history."""
+        last = Attempt(
+            number=self.attempt,
+            token=self.token,
+            server=self.server,
+            started_at=self.claimed_at or now,
+            ended_at=now,
+            outcome=outcome,
+            reason=reason[:REASON_LENGTH],
+        )
+        return replace(self, history=(*self.history, last)[-REMEMBERED:])
+
+    def body(self) -> dict[str, Any]:
+        """As a store keeps it; what says nothing is left out."""
+        written = {name: _written(getattr(self, name)) for name in self.__dataclass_fields__}
+        return {name: value for name, value in written.items() if value not in (None, "", [])}
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> Self:
+        """The record of a body; what a later rota has added is ignored."""
+        known = {name: value for name, value in body.items() if name in cls.__dataclass_fields__}
+        known |= {name: read_instant(name, known[name]) for name in _INSTANTS if name in known}
+        known["state"] = State(known["state"])
+        if "outcome" in known:
+            known["outcome"] = Outcome(known["outcome"])
+        known["history"] = tuple(map(_attempt, known.get("history", ())))
+        return cls(**known)
+
+
+_INSTANTS = ("scheduled_at", "enqueued_at", "claimed_at", "lease_until", "not_before", "finished_at")
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return instant_text(value)
+    if isinstance(value, StrEnum):
+        return str(value)
+    if isinstance(value, tuple):
+        return [{name: _written(getattr(one, name)) for name in one.__dataclass_fields__} for one in value]
+    return value
+
+
+def _attempt(body: Mapping[str, Any]) -> Attempt:
+    known = {name: value for name, value in body.items() if name in Attempt.__dataclass_fields__}
+    known |= {name: read_instant(name, body[name]) for name in ("started_at", "ended_at")}
+    return Attempt(**known | {"outcome": Outcome(body["outcome"])})
+
+
+def partition_of(job: str) -> str:
+    """Where the runs of a job are on record."""
+    return f"run#{job}"
+
+
+def key_of(job: str, run: str, *, target: str, scheduled_at: datetime | None) -> Key:
+    """Where a run is on record: by its instant and target if it is an occurrence, else by its id."""
+    if scheduled_at is not None:
+        return Key(partition_of(job), f"{instant_text(scheduled_at)}#{target}")
+    # Ids of rota's own begin with the job, and then sort by time.
+    return Key(partition_of(job), run.removeprefix(f"{job}@"))
+
+
+def key_of_envelope(envelope: Envelope, *, target: str) -> Key:
+    """The same of a message."""
+    return key_of(envelope.job, envelope.run or "", target=target, scheduled_at=envelope.scheduled_at)

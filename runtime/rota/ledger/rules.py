@@ -1,0 +1,178 @@
+"""What may become of a delivery, by what is on record of its run: pure rules. docs/ledger.md says them in words."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from rota.envelope import Envelope
+from rota.exclusion import Overlap
+from rota.leases import MARGIN
+from rota.ledger.records import Record, State
+from rota.run import Outcome
+
+KEEP = timedelta(days=45)
+"""How long a record stays after its last write: longer than any queue keeps a message."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockWanted:
+    """The lock that a run needs, its key filled in."""
+
+    key: str
+    limit: int = 1
+    overlap: Overlap = "skip"
+    hold_at_least: timedelta = timedelta()
+    provider: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UniqueWanted:
+    """The unique key of a run, filled in."""
+
+    key: str
+    window: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A delivery that asks to run."""
+
+    envelope: Envelope
+    """Its `run` is known."""
+    target: str
+    server: str
+    lease: timedelta
+    lock: LockWanted | None = None
+    unique: UniqueWanted | None = None
+    skip: str | None = None
+    """Why the run should not start any more, if it has not; None where it may."""
+
+    @property
+    def due(self) -> datetime | None:
+        """The instant that the run is for."""
+        return self.envelope.scheduled_at or self.envelope.enqueued_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """It may run: what to put on record."""
+
+    record: Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refuse:
+    """It does not run: what to put on record as its outcome."""
+
+    record: Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class PutBack:
+    """Not now: ask again at `until`."""
+
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """It has its outcome already."""
+
+    record: Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class TooOld:
+    """Nothing is on record, and nothing would be by now had it run."""
+
+    reason: str
+
+
+def decide(record: Record | None, request: Request, now: datetime) -> Start | Refuse | PutBack | Finished | TooOld:
+    """What a delivery may do. The lock and the unique key are asked after this."""
+    if record is None:
+        return _first(request, now)
+    if record.state is State.FINISHED:
+        # What a person has sent again counts more than what is on record, except that it has been done.
+        redriven = request.envelope.redrives > record.redrives and record.outcome is not Outcome.SUCCEEDED
+        return Start(record=_claimed(_fresh(request, record), request, now)) if redriven else Finished(record=record)
+    if record.state is State.WAITING:
+        if record.not_before is not None and now < record.not_before:
+            return PutBack(until=record.not_before, reason=f"attempt {record.attempt} is not due")
+        return Start(record=_claimed(record, request, now))
+    free_at = (record.lease_until or now) + MARGIN
+    if now < free_at:
+        return PutBack(until=free_at, reason=f"runs on {record.server}")
+    left = record.ended(Outcome.ABANDONED, "its lease ended", now=now)
+    return Start(record=_claimed(left, request, now))
+
+
+def token_at(now: datetime) -> int:
+    """The least token of a claim at `now`: so tokens grow over runs too, not only over the claims of one."""
+    return int(now.timestamp() * 1000)
+
+
+def _first(request: Request, now: datetime) -> Start | Refuse | TooOld:
+    envelope = request.envelope
+    if not envelope.redrives:
+        if envelope.scheduled_at is not None and now - envelope.scheduled_at > KEEP:
+            return TooOld(reason="too old to prove that it did not run")
+        if request.skip is not None and envelope.attempt == 1:
+            return Refuse(record=refused(None, request, Outcome.SKIPPED, request.skip, now))
+    return Start(record=_claimed(_fresh(request, None), request, now))
+
+
+def _fresh(request: Request, before: Record | None) -> Record:
+    """A run from its message; after a redrive, with the history that it has."""
+    envelope = request.envelope
+    return Record(
+        job=envelope.job,
+        run=envelope.run or "",
+        target=request.target,
+        state=State.RUNNING,
+        attempt=envelope.attempt,
+        token=before.token if before else 0,
+        scheduled_at=envelope.scheduled_at,
+        enqueued_at=envelope.enqueued_at,
+        redrives=envelope.redrives,
+        redriven_by=envelope.redriven_by,
+        history=before.history if before else (),
+    )
+
+
+def _claimed(record: Record, request: Request, now: datetime) -> Record:
+    return replace(
+        record,
+        state=State.RUNNING,
+        token=max(record.token + 1, token_at(now)),
+        server=request.server,
+        claimed_at=now,
+        lease_until=now + request.lease,
+        not_before=None,
+        lock=request.lock.key if request.lock else None,
+    )
+
+
+def refused(record: Record | None, request: Request, outcome: Outcome, reason: str, now: datetime) -> Record:
+    """The run without an attempt, and why."""
+    return replace(
+        record or _fresh(request, None),
+        state=State.FINISHED,
+        outcome=outcome,
+        reason=reason,
+        server=request.server,
+        finished_at=now,
+        not_before=None,
+    )
+
+
+def completed(record: Record, outcome: Outcome, reason: str, now: datetime) -> Record:
+    """The run with its one outcome."""
+    ended = record.ended(outcome, reason, now=now)
+    return replace(ended, state=State.FINISHED, outcome=outcome, reason=reason, finished_at=now, lease_until=None)
+
+
+def retried(record: Record, reason: str, now: datetime, *, not_before: datetime) -> Record:
+    """The run with a failed attempt, waiting for the next."""
+    ended = record.ended(Outcome.FAILED, reason, now=now)
+    return replace(ended, state=State.WAITING, attempt=record.attempt + 1, not_before=not_before, lease_until=None)

@@ -1,0 +1,1 @@
+"""Where ledger and locks keep what they know: one protocol, a backend a file."""
