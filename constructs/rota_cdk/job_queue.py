@@ -12,9 +12,9 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from rota.manifest import Queue
+from rota.names import Names
 from rota.settings import DEFAULT_STAGE, QueueSettings
 from rota_cdk import alarms, delivery, quotas, validation
-from rota_cdk.names import Names
 
 RETENTION = Duration.days(7)
 """How long a run waits for a worker before SQS drops it."""
@@ -32,7 +32,7 @@ class JobQueue(Construct):
 
     All take TLS only and are encrypted. Rules of the same manifest and stage may send to `sqs_queue`, whatever their
     number, by one statement of its policy. Servers find them through the settings of a `Rota`; without one, give them
-    `ROTA_SETTINGS`, encoded from `rota.settings.Settings` and the `settings` here.
+    `ROTA_SETTINGS`, encoded from `rota.settings.Settings` with the `settings` here and those of the `RunLedger`.
 
     - `queue`: the declaration, as in `Job(target=...)`.
     - `manifest`: the manifest's name. With `stage`, it is part of every physical name.
@@ -95,7 +95,7 @@ class JobQueue(Construct):
         )
         self.admission = delivery.admit_rules(self)
         """The policies that let rules in: a rule that fires before they stand loses its occurrence."""
-        self.alarms = alarms.add(
+        self.alarms = alarms.add_to_queue(
             self, topic=alarm_topic, age=alarm_age, depth=alarm_depth, dead_letters=alarm_dead_letters
         )
         """The alarms, by what they watch: "age", "depth", "dead-letters", "undelivered"."""
@@ -124,7 +124,11 @@ class JobQueue(Construct):
     @property
     def settings(self) -> QueueSettings:
         """What servers need to know of it."""
-        return QueueSettings(url=self.sqs_queue.queue_url, dead_letter_url=self.dead_letters.queue_url)
+        return QueueSettings(
+            url=self.sqs_queue.queue_url,
+            dead_letter_url=self.dead_letters.queue_url,
+            undelivered_url=self.undelivered.queue_url,
+        )
 
     @cached_property
     def schedule_role(self) -> iam.Role:
@@ -141,6 +145,17 @@ class JobQueue(Construct):
         worker = ("sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
         consume = self._grant(grantee, self.sqs_queue, *worker, "sqs:SendMessage")
         return consume.combine(self._grant(grantee, self.dead_letters, "sqs:SendMessage"))
+
+    def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets `grantee` look at the dead letters and the undelivered, and send what lies there to the queue again."""
+        # To look is to receive and to make visible again: SQS has no other way.
+        clear = ("sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+        # Moves, of one queue's own dead letters, are SQS's. It needs `clear` and the sending besides.
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+        move = ("sqs:StartMessageMoveTask", "sqs:ListMessageMoveTasks")
+        grant = self._grant(grantee, self.sqs_queue, "sqs:SendMessage", "sqs:GetQueueAttributes")
+        grant = grant.combine(self._grant(grantee, self.dead_letters, *clear, *move))
+        return grant.combine(self._grant(grantee, self.undelivered, *clear))
 
     def _grant(self, grantee: iam.IGrantable, queue: sqs.Queue, *actions: str) -> iam.Grant:
         # The L2's grants add kms:GenerateDataKey* and kms:ReEncrypt*; SQS needs these two alone.

@@ -4,6 +4,7 @@ from collections import Counter
 
 import jsii
 from aws_cdk import CfnResource, Stack, Stage, Token
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IValidation
@@ -32,17 +33,17 @@ class _Quotas:
         """The problems, as CDK asks for them; any ends the synth."""
         found: list[str] = []
         rules: Counter[str] = Counter()
-        queues: dict[tuple[str, str], list[str]] = {}  # the stacks of each queue name in an environment
+        named: dict[tuple[str, str], list[str]] = {}  # the stacks of each physical name in an environment
         for stack, resources in self._by_stack():
             name = stack.stack_name
             found += validation.problems((name, len(resources)), validation.STACK)
             environment = _environment(stack)
-            for queue in filter(None, map(_queue_name, resources)):
-                queues.setdefault((environment, queue), []).append(name)
+            for physical_name in filter(None, map(_physical_name, resources)):
+                named.setdefault((environment, physical_name), []).append(name)
             rules[environment] += sum(_on_default_bus(resource) for resource in resources)
-        for (_, queue), stacks in queues.items():
+        for (_, physical_name), stacks in named.items():
             where = " with ".join(sorted(set(stacks)))
-            found += validation.problems((where, queue, len(stacks)), validation.PHYSICAL_NAME)
+            found += validation.problems((where, physical_name, len(stacks)), validation.PHYSICAL_NAME)
         for environment, count in rules.items():
             quota = self._rules_quota(environment.rpartition("/")[-1])
             found += validation.problems((environment, count, quota), validation.BUS)
@@ -71,10 +72,16 @@ def _environment(stack: Stack) -> str:
     return stack.environment if known else f"stack {stack.stack_name}"
 
 
-def _queue_name(resource: CfnResource) -> str | None:
-    """Of an SQS queue, its name where it has one. A Token passes: each stack may make another name of it."""
-    name = resource.queue_name if isinstance(resource, sqs.CfnQueue) else None
-    return None if name is None or Token.is_unresolved(name) else name
+def _physical_name(resource: CfnResource) -> str | None:
+    """What a queue or a table is called, if it is. A Token passes: each stack may make another name of it."""
+    match resource:
+        case sqs.CfnQueue():
+            kind, name = "SQS queue", resource.queue_name
+        case dynamodb.CfnTable():
+            kind, name = "DynamoDB table", resource.table_name
+        case _:
+            return None
+    return None if name is None or Token.is_unresolved(name) else f"{kind} {name!r}"
 
 
 def _on_default_bus(resource: CfnResource) -> bool:

@@ -11,17 +11,26 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from rota.manifest import Manifest
-from rota.settings import DEFAULT_STAGE, SETTINGS_VARIABLE, STAGE_VARIABLE, QueueSettings, Settings, parameter_name
+from rota.names import Names
+from rota.settings import (
+    DEFAULT_STAGE,
+    SETTINGS_VARIABLE,
+    STAGE_VARIABLE,
+    LedgerSettings,
+    QueueSettings,
+    Settings,
+    parameter_name,
+)
 from rota_cdk import alarms, validation
 from rota_cdk.job_queue import JobQueue
-from rota_cdk.names import Names
+from rota_cdk.run_ledger import RunLedger
 from rota_cdk.scheduled_job import ScheduledJob
 from rota_cdk.validation import SchedulesWith
 
 
 class Rota(Construct):
-    """A deployment of a manifest: a `JobQueue` for each queue, a `ScheduledJob` for each job with a schedule, and the
-    settings that servers read.
+    """A deployment of a manifest: a `JobQueue` for each queue, a `ScheduledJob` for each job with a schedule, a
+    `RunLedger`, and the settings that servers read.
 
     Each stage of a manifest is a deployment of its own; several live side by side in an account, or a stack.
 
@@ -31,7 +40,10 @@ class Rota(Construct):
     - `schedules_with`: "rules" (unless given) makes EventBridge rules of what a rule can do; "scheduler" makes all of
       them schedules, of which an account has ten million and not 300. While a deploy switches, a job's rule and
       schedule may both stand: what is due then may arrive twice, with one run id.
-    - `encryption_key`, `alarm_topic`, `alarm_age`, `alarm_depth`, `alarm_dead_letters`: for each queue; see `JobQueue`.
+    - `ledger`: a `RunLedger` of this manifest and stage, where its defaults do not fit; made here unless given, also
+      for a manifest that has nothing to record yet, for an unused one costs nothing.
+    - `encryption_key`, `alarm_topic`: for each queue, and for the ledger unless it is given.
+    - `alarm_age`, `alarm_depth`, `alarm_dead_letters`: for each queue; see `JobQueue`.
 
     Raises `SynthError` for what AWS would refuse.
     """
@@ -44,6 +56,7 @@ class Rota(Construct):
         manifest: Manifest,
         stage: str = DEFAULT_STAGE,
         schedules_with: SchedulesWith = "rules",
+        ledger: RunLedger | None = None,
         encryption_key: kms.IKey | None = None,
         alarm_topic: sns.ITopic | None = None,
         alarm_age: timedelta | None = alarms.AGE,
@@ -55,6 +68,8 @@ class Rota(Construct):
         validation.check(subject, stage, validation.STAGE)
         validation.check(subject, schedules_with, validation.SCHEDULES_WITH)
         validation.check(subject, _longest_settings(manifest, stage), validation.SETTINGS)
+        if ledger is not None:
+            validation.check(subject, (ledger.names, Names(manifest.name, stage)), validation.LEDGER)
         # Upper case in the ids that are not a job's name, for no job's name has any: each job is found under its own.
         self.queues: Mapping[str, JobQueue] = MappingProxyType(
             {
@@ -74,10 +89,24 @@ class Rota(Construct):
             }
         )
         """The queues by their declared names."""
+        self.ledger = ledger or RunLedger(
+            self,
+            "Ledger",
+            manifest=manifest.name,
+            stage=stage,
+            encryption_key=encryption_key,
+            alarm_topic=alarm_topic,
+        )
+        """Where workers claim runs."""
         self.jobs: Mapping[str, ScheduledJob] = MappingProxyType(
             {
                 job.name: ScheduledJob(
-                    self, job.name, job=job, queue=self.queues[job.target.name], schedules_with=schedules_with
+                    self,
+                    job.name,
+                    job=job,
+                    queue=self.queues[job.target.name],
+                    ledger=self.ledger,
+                    schedules_with=schedules_with,
                 )
                 for job in manifest.jobs
                 if job.schedule is not None
@@ -88,6 +117,7 @@ class Rota(Construct):
             manifest=manifest.name,
             stage=stage,
             queues={name: queue.settings for name, queue in self.queues.items()},
+            ledger=self.ledger.settings,
         )
         """What servers of this deployment need to know: names and URLs alone."""
         self.parameter = ssm.StringParameter(
@@ -95,7 +125,7 @@ class Rota(Construct):
             "Settings",
             parameter_name=parameter_name(manifest.name, stage),
             string_value=self.settings.encode(),
-            description=f"Where the servers of {manifest.name} find their queues; written by rota",
+            description=f"Where the servers of {manifest.name} find their queues and ledger; written by rota",
             # SSM makes it an advanced one past 4 KB. To ask for a tier would fail when it shrinks again.
             tier=ssm.ParameterTier.INTELLIGENT_TIERING,
         )
@@ -114,10 +144,19 @@ class Rota(Construct):
         return grant
 
     def grant_consume(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Lets `grantee` use `Worker(manifest)`: read the settings, and consume every queue."""
-        grant = self._grant_settings(grantee)
+        """Lets `grantee` use `Worker(manifest)`: read the settings, consume every queue, and claim runs."""
+        grant = self._grant_settings(grantee).combine(self.ledger.grant_claim(grantee))
         for queue in self.queues.values():
             grant = grant.combine(queue.grant_consume(grantee))
+        return grant
+
+    def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets `grantee`, a person with the command line, use `rota runs`, `show`, `dead`, `redrive`, `run` and
+        `enqueue`: read the settings and the ledger, empty the dead letters and the undelivered, and enqueue on every
+        queue. Not to consume."""
+        grant = self._grant_settings(grantee).combine(self.ledger.grant_read(grantee))
+        for queue in self.queues.values():
+            grant = grant.combine(queue.grant_operate(grantee))
         return grant
 
     def _grant_settings(self, grantee: iam.IGrantable) -> iam.Grant:
@@ -132,8 +171,12 @@ def _longest_settings(manifest: Manifest, stage: str) -> str:
     host = "https://sqs.ap-southeast-1.amazonaws.com.cn/123456789012/"
     queues = {
         queue.name: QueueSettings(
-            url=host + names.queue(queue.name), dead_letter_url=host + names.dead_letters(queue.name)
+            url=host + names.queue(queue.name),
+            dead_letter_url=host + names.dead_letters(queue.name),
+            undelivered_url=host + names.undelivered(queue.name),
         )
         for queue in manifest.queues
     }
-    return Settings(manifest=manifest.name, stage=stage, queues=queues).encode()
+    return Settings(
+        manifest=manifest.name, stage=stage, queues=queues, ledger=LedgerSettings(table=names.ledger)
+    ).encode()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_cdk import Stack
+from aws_cdk import Annotations, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
@@ -11,6 +11,7 @@ from rota.manifest import Job
 from rota.schedules import Schedule
 from rota_cdk import delivery, expressions, validation
 from rota_cdk.job_queue import JobQueue
+from rota_cdk.run_ledger import RunLedger
 from rota_cdk.validation import SchedulesWith
 
 
@@ -24,9 +25,13 @@ class ScheduledJob(Construct):
 
     - `job`: the declaration; it must have a schedule.
     - `queue`: the `JobQueue` made of the job's target. The schedules of one manifest and stage belong into one stack.
+    - `ledger`: the `RunLedger` of the same manifest and stage, where workers claim the job's runs. It changes nothing
+      of what is made here; without it the synth warns: EventBridge and SQS may deliver an occurrence twice, and
+      nothing then tells the second one from the first.
     - `schedules_with`: "scheduler" makes a schedule even of what a rule could do.
 
-    Raises `SynthError`, naming the job, where there is no schedule, the queue is another's, or the input is too large.
+    Raises `SynthError`, naming the job, where there is no schedule, the queue or the ledger is another's, or the input
+    is too large.
     """
 
     def __init__(
@@ -36,12 +41,22 @@ class ScheduledJob(Construct):
         *,
         job: Job[Any],
         queue: JobQueue,
+        ledger: RunLedger | None = None,
         schedules_with: SchedulesWith = "rules",
     ) -> None:
         super().__init__(scope, id)
         self._subject = f"job {job.name!r}"
         validation.check(self._subject, (job, queue.declared), validation.SCHEDULED)
         validation.check(self._subject, schedules_with, validation.SCHEDULES_WITH)
+        if ledger is not None:
+            validation.check(self._subject, (ledger.names, queue.names), validation.LEDGER)
+        else:
+            Annotations.of(self).add_warning_v2(
+                "rota:no-ledger",
+                f"{self._subject}: duplicates possible, for there is no ledger in which its runs are claimed; make a "
+                'RunLedger, give it here as ledger= and to the workers (RunLedger.grant_claim, "ledger" in their '
+                "settings), or use Rota, which does all of it",
+            )
         self.job = job
         """The declaration."""
         self.rules: tuple[events.CfnRule, ...] = ()

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, Literal, TypeVar, get_args
 
-from aws_cdk import Token
+from aws_cdk import RemovalPolicy, Token
 from aws_cdk.aws_kms import IKey
 
 from rota.manifest import Job, Queue
+from rota.names import Names
 from rota.validators import name_problem, stage_problem
 from rota_cdk.errors import SynthError
 
@@ -113,6 +114,31 @@ ALARM_AGE: Sequence[Limit[timedelta]] = (
 ALARM_COUNT: Sequence[Limit[int]] = (
     Limit(lambda count: count < 1, lambda count: f"must be 1 or more messages, or None for no alarm; got {count}"),
 )
+ALARM_REQUESTS: Sequence[Limit[int]] = (
+    Limit(lambda count: count < 1, lambda count: f"must be 1 or more requests, or None for no alarm; got {count}"),
+)
+
+LEDGER: Sequence[Limit[tuple[Names, Names]]] = (
+    Limit(
+        lambda given: given[0] != given[1],
+        lambda given: (
+            f"ledger= is the RunLedger of {given[0].deployment!r}, and this is {given[1].deployment!r}: in one ledger, "
+            "jobs of one name would take each other's runs for their own; give "
+            f"RunLedger(manifest={given[1].manifest!r}, stage={given[1].stage!r})"
+        ),
+    ),
+)
+"""Of a ledger and what uses it: the names of their deployments."""
+
+REMOVAL: Sequence[Limit[RemovalPolicy]] = (
+    Limit(
+        lambda policy: policy not in (RemovalPolicy.RETAIN, RemovalPolicy.DESTROY),
+        lambda policy: (
+            "removal_policy must be RemovalPolicy.RETAIN, or RemovalPolicy.DESTROY for a deployment that is thrown "
+            f"away; got {policy.name}"
+        ),
+    ),
+)
 
 SCHEDULED: Sequence[Limit[tuple[Job[Any], Queue]]] = (
     Limit(
@@ -187,13 +213,14 @@ BUS: Sequence[Limit[tuple[str, int, int]]] = (
 )
 """Of a stack or an environment (account and region): its name, how many rules it has, and how many it takes."""
 
-PHYSICAL_NAME: Sequence[Limit[tuple[str, str | None, int]]] = (
+PHYSICAL_NAME: Sequence[Limit[tuple[str, str, int]]] = (
     Limit(
-        lambda given: given[1] is not None and given[2] > 1,
+        lambda given: given[2] > 1,
         lambda given: (
-            f"stack {given[0]} makes the SQS queue {given[1]!r} {given[2]} times: a manifest is deployed once a stage; "
+            f"stack {given[0]} makes the {given[1]} {given[2]} times: a manifest is deployed once a stage; "
             "give the other a stage of its own, Rota(stage=...)"
+            + (", or hand over the ledger, Rota(ledger=...)" if given[1].startswith("DynamoDB") else "")
         ),
     ),
 )
-"""Of a queue in a stack: the stack, the queue's name if it has one, and how many are called so."""
+"""Of a queue or a table: its stacks, what it is called, and how many are called so."""

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from rota.errors import SettingsError
 from rota.validators import stage_problem
@@ -30,6 +31,16 @@ class QueueSettings:
 
     url: str
     dead_letter_url: str
+    undelivered_url: str | None = None
+    """None in the settings of a deployment by an older rota."""
+
+
+@dataclass(frozen=True)
+class LedgerSettings:
+    """Where the ledger is."""
+
+    table: str
+    """The name of the DynamoDB table."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +50,23 @@ class Settings:
     manifest: str
     stage: str
     queues: Mapping[str, QueueSettings]
+    ledger: LedgerSettings | None = None
+    """None where there is no ledger, as in a deployment by an older rota."""
 
     def encode(self) -> str:
-        """The parameter's value."""
-        queues = {name: asdict(queue) for name, queue in self.queues.items()}
-        return json.dumps(
-            {"version": VERSION, "manifest": self.manifest, "stage": self.stage, "queues": queues},
-            separators=(",", ":"),
-        )
+        """The parameter's value. What is None is left out."""
+        written: dict[str, Any] = {"version": VERSION, "manifest": self.manifest, "stage": self.stage}
+        written["queues"] = {name: _given(queue) for name, queue in self.queues.items()}
+        if self.ledger is not None:
+            written["ledger"] = _given(self.ledger)
+        return json.dumps(written, separators=(",", ":"))
 
     @classmethod
     def decode(cls, text: str, *, source: str) -> "Settings":
-        """The settings of a parameter's value. Raises `SettingsError` that names `source`."""
+        """The settings of a parameter's value; fields that this rota does not know are passed over.
+
+        Raises `SettingsError` that names `source`.
+        """
         try:
             read = json.loads(text)
             version = read["version"]
@@ -63,14 +79,23 @@ class Settings:
                 manifest=read["manifest"],
                 stage=read["stage"],
                 queues={
-                    name: QueueSettings(url=queue["url"], dead_letter_url=queue["dead_letter_url"])
+                    name: QueueSettings(
+                        url=queue["url"],
+                        dead_letter_url=queue["dead_letter_url"],
+                        undelivered_url=queue.get("undelivered_url"),
+                    )
                     for name, queue in read["queues"].items()
                 },
+                ledger=None if (ledger := read.get("ledger")) is None else LedgerSettings(table=ledger["table"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SettingsError(
                 f"{source} does not hold rota settings ({error!r}); deploy again: `cdk deploy`"
             ) from None
+
+
+def _given(part: QueueSettings | LedgerSettings) -> dict[str, str]:
+    return {name: value for name, value in asdict(part).items() if value is not None}
 
 
 def parameter_name(manifest: str, stage: str) -> str:

@@ -4,7 +4,8 @@ from aws_cdk import Stack
 from aws_cdk.assertions import Template
 
 from rota import Cron
-from rota_cdk import JobQueue, ScheduledJob
+from rota.settings import Settings
+from rota_cdk import JobQueue, RunLedger, ScheduledJob
 
 
 def test_they_make_what_rota_makes(stack, declare, due, of_type, as_json):
@@ -15,6 +16,17 @@ def test_they_make_what_rota_makes(stack, declare, due, of_type, as_json):
     template = as_json(stack)
     assert list(due(template, "Events::Rule")) == ["shop-staging.close-books"]
     assert len(of_type(template, "AWS::SQS::Queue")) == 3
+
+
+def test_their_settings_are_put_together_by_hand(stack, declare, as_json, resolved):
+    queue = JobQueue(stack, "Billing", queue=declare("job").target, manifest="shop")
+    ledger = RunLedger(stack, "Ledger", manifest="shop")
+    text = Settings("shop", "default", {"billing": queue.settings}, ledger=ledger.settings).encode()
+
+    read = Settings.decode(resolved(stack.resolve(text)), source="test")
+    resources = as_json(stack)["Resources"]
+    assert resources[read.queues["billing"].undelivered_url]["Properties"]["QueueName"].endswith("_undelivered")
+    assert resources[read.ledger.table]["Properties"]["TableName"] == "shop-default_ledger"
 
 
 def test_schedules_of_several_queues_share_the_group_of_the_stack(stack, declare, shop, of_type, as_json):

@@ -19,6 +19,7 @@ def app():
 def test_cdk_nag_and_the_schemas_of_cloudformation_find_nothing(app, shop, capfd):
     stack = Stack(app, "Shop")
     server = iam.Role(stack, "Server", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
+    person = iam.Role(stack, "Person", assumed_by=iam.AccountRootPrincipal())
     key = kms.Key(stack, "Key", enable_key_rotation=True)
     for index, (stage, schedules_with) in enumerate([("staging", "rules"), ("production", "scheduler")]):
         rota = Rota(
@@ -31,6 +32,7 @@ def test_cdk_nag_and_the_schemas_of_cloudformation_find_nothing(app, shop, capfd
         )
         rota.grant_consume(server)
         rota.grant_enqueue(server)
+        rota.grant_operate(person)
 
     app.synth()
 

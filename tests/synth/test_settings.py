@@ -3,7 +3,7 @@
 import pytest
 
 from rota import Manifest, Queue
-from rota.settings import QueueSettings, Settings
+from rota.settings import LedgerSettings, QueueSettings, Settings
 from rota_cdk import SynthError
 from rota_cdk.testing import synth
 
@@ -24,6 +24,8 @@ def test_the_parameter_decodes_once_cloudformation_has_put_in_the_urls(template,
     urls = settings.queues["billing"]
     assert resources[urls.url]["Properties"]["QueueName"] == "shop-staging_billing"
     assert resources[urls.dead_letter_url]["Properties"]["QueueName"] == "shop-staging_billing_dead"
+    assert resources[urls.undelivered_url]["Properties"]["QueueName"] == "shop-staging_billing_undelivered"
+    assert resources[settings.ledger.table]["Properties"]["TableName"] == "shop-staging_ledger"
 
 
 def test_containers_get_the_same_settings_in_their_environment(stack, deploy, as_json, of_type, resolved):
@@ -60,9 +62,12 @@ def test_the_estimate_is_never_below_the_real_size(declare, of_type, resolved):
         stage="default",
         queues={
             "billing": QueueSettings(
-                url=f"{host}shop-default_billing", dead_letter_url=f"{host}shop-default_billing_dead"
+                url=f"{host}shop-default_billing",
+                dead_letter_url=f"{host}shop-default_billing_dead",
+                undelivered_url=f"{host}shop-default_billing_undelivered",
             )
         },
+        ledger=LedgerSettings(table="shop-default_ledger"),
     )
 
     assert len(_longest_settings(manifest, "default")) >= len(real.encode())

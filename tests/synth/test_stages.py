@@ -21,6 +21,7 @@ def test_two_stages_in_one_stack_share_nothing(stack, deploy, as_json, of_type, 
         ("AWS::Scheduler::Schedule", "Name"),
         ("AWS::Scheduler::ScheduleGroup", "Name"),
         ("AWS::SSM::Parameter", "Name"),
+        ("AWS::DynamoDB::Table", "TableName"),
     ]:
         names = [found[name] for found in of_type(template, kind)]
         assert len(names) == len(set(names))

@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 
 from rota import SettingsError, backends, settings
-from rota.settings import QueueSettings, Settings
+from rota.settings import LedgerSettings, QueueSettings, Settings
 
 SHOP = Settings(
     "shop",
     "staging",
-    {"billing": QueueSettings("https://sqs/billing", "https://sqs/dead"), "b": QueueSettings("https://b", "https://c")},
+    {
+        "billing": QueueSettings("https://sqs/billing", "https://sqs/dead", "https://sqs/undelivered"),
+        "b": QueueSettings("https://b", "https://c"),
+    },
+    ledger=LedgerSettings("shop-staging_ledger"),
 )
 
 
@@ -32,12 +36,44 @@ def test_the_names_are_part_of_the_format() -> None:
     assert json.loads(SHOP.encode())["queues"]["billing"] == {
         "url": "https://sqs/billing",
         "dead_letter_url": "https://sqs/dead",
+        "undelivered_url": "https://sqs/undelivered",
     }
+    assert json.loads(SHOP.encode())["ledger"] == {"table": "shop-staging_ledger"}
+
+
+def test_settings_of_a_deployment_before_the_ledger_are_read() -> None:
+    text = '{"version":1,"manifest":"shop","stage":"staging","queues":{"b":{"url":"u","dead_letter_url":"d"}}}'
+    old = Settings.decode(text, source="test")
+
+    assert old.ledger is None
+    assert old.queues["b"].undelivered_url is None
+    assert old.encode() == text
+
+
+def test_fields_that_a_newer_deployment_has_added_are_passed_over() -> None:
+    newer = json.loads(SHOP.encode())
+    for part in (newer, newer["ledger"], newer["queues"]["b"]):
+        part["added"] = {"later": 1}
+
+    assert Settings.decode(json.dumps(newer), source="test") == SHOP
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "hello", "[]", "5", "null", "{}", '{"version":1}', '{"version":1,"manifest":"a","stage":"b","queues":[]}'],
+    [
+        *(
+            "",
+            "hello",
+            "[]",
+            "5",
+            "null",
+            "{}",
+            '{"version":1}',
+            '{"version":1,"manifest":"a","stage":"b","queues":[]}',
+        ),
+        '{"version":1,"manifest":"a","stage":"b","queues":{},"ledger":{}}',
+        '{"version":1,"manifest":"a","stage":"b","queues":{},"ledger":"table"}',
+    ],
 )
 def test_what_is_no_settings(text: str) -> None:
     with pytest.raises(

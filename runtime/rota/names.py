@@ -1,12 +1,14 @@
 """Every physical name of a deployment, from manifest, stage and the name of the job or queue.
 
-`<manifest>-<stage>` is the deployment; '.' stands before a job and '_' before a queue, and neither is in any of the
-parts. So the pattern `shop-staging.*` matches the rules of one deployment alone. A name too long for AWS keeps its
-prefix and ends in a hash behind '--', which no declared name contains.
+`<manifest>-<stage>` is the deployment; '.' stands before a job and '_' before a queue or the ledger, and neither is in
+any of the parts. So the pattern `shop-staging.*` matches the rules of one deployment alone. A name too long for AWS
+keeps its prefix and ends in a hash behind '--', which no declared name contains.
 """
 
 import base64
 import hashlib
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MAX_RULE = 64
@@ -40,6 +42,18 @@ class Names:
     def every_rule(self) -> str:
         """The pattern, for policies, that matches the rules of this deployment and no other's."""
         return f"{self.deployment}.*"
+
+    def job_of(self, rule: str, jobs: Iterable[str]) -> str | None:
+        """Which of `jobs` a rule or schedule belongs to, by its physical name or its ARN; None where to none of them:
+        that of another deployment, or of a job that is gone."""
+        name = rule.rpartition("/")[-1]
+        found = re.fullmatch(r"([^.]+\.[^.]+)(\.[0-9]+)?", name)
+        return next((job for job in jobs if found and self.rule(job) == found[1]), None)
+
+    @property
+    def ledger(self) -> str:
+        """Of the DynamoDB table that holds the runs on record."""
+        return f"{self.deployment}_ledger"
 
     def queue(self, queue: str) -> str:
         """Of the SQS queue that workers consume."""

@@ -3,11 +3,12 @@
 import re
 from fnmatch import fnmatchcase
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rota.names import MAX_QUEUE, MAX_RULE, Names
 from rota.validators import name_problem, stage_problem
-from rota_cdk.names import MAX_QUEUE, MAX_RULE, Names
 
 PART = st.from_regex(r"[a-z][a-z0-9]{0,9}", fullmatch=True)
 
@@ -57,6 +58,39 @@ def test_the_pattern_of_a_deployment_matches_all_its_rules_and_no_others(names, 
     assert fnmatchcase(other.rule(job, ordinal), names.every_rule) == (names == other)
 
 
+@given(DEPLOYMENT, DEPLOYMENT, st.lists(NAME, unique=True, max_size=5), NAME, st.integers(1, 99))
+def test_the_job_of_a_rule_is_found_by_its_physical_name_and_by_that_of_no_other_deployment(
+    names, other, others, job, ordinal
+):
+    jobs = [*others, job]
+
+    assert names.job_of(names.rule(job, ordinal), jobs) == job
+    assert names.job_of(other.rule(job, ordinal), jobs) == (job if names == other else None)
+    assert names.job_of(names.rule(job, ordinal), [name for name in others if name != job]) is None
+
+
+@pytest.mark.parametrize("job", ["close-books", "close-the-books-of-every-branch-of-the-shop-at-the-end-of-a-day"])
+@pytest.mark.parametrize("ordinal", [1, 2, 12])
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:events:eu-west-1:123456789012:rule/{}",
+        "arn:aws-cn:scheduler:cn-north-1:123456789012:schedule/shop-staging/{}",
+    ],
+)
+def test_the_job_is_found_by_an_arn_too(arn, job, ordinal):
+    names = Names("shop", "staging")
+
+    assert names.job_of(arn.format(names.rule(job, ordinal)), ["close", job]) == job
+
+
+@pytest.mark.parametrize(
+    "rule", ["", "close-books", "shop-staging", "shop-staging.", "shop-staging.close-books.x", "shop-staging.close"]
+)
+def test_what_is_no_rule_of_ours_is_of_no_job(rule):
+    assert Names("shop", "staging").job_of(rule, ["close-books"]) is None
+
+
 def test_names_are_read_at_a_glance():
     names = Names("shop", "staging")
 
@@ -65,6 +99,7 @@ def test_names_are_read_at_a_glance():
     assert names.queue("billing") == "shop-staging_billing"
     assert names.dead_letters("billing") == "shop-staging_billing_dead"
     assert names.undelivered("billing") == "shop-staging_billing_undelivered"
+    assert names.ledger == "shop-staging_ledger"
 
 
 def test_a_long_name_keeps_its_start_and_stays_the_same_from_release_to_release():
