@@ -29,7 +29,7 @@ class _Alarms:
         self._scope, self._name, self._topic = watched_by, name, topic
         self.added: dict[str, cloudwatch.Alarm] = {}
 
-    def add(self, watched: str, metric: cloudwatch.IMetric, threshold: float, says: str, *, periods: int = 1) -> None:
+    def add(self, watched: str, metric: cloudwatch.Metric, threshold: float, says: str, *, periods: int = 1) -> None:
         alarm = cloudwatch.Alarm(
             self._scope,
             f"Alarm-{watched}",
@@ -77,10 +77,10 @@ def add_to_ledger(
     alarms = _Alarms(ledger, ledger.names.ledger, topic)
     if throttles is not None:
         validation.check(f"{subject}: alarm_throttles", throttles, validation.ALARM_REQUESTS)
-        says = "DynamoDB throttles requests, so runs start late; is one lock or unique key used by very many runs?"
+        says = "DynamoDB throttles writes, so runs start late; do very many share one lock?"
         alarms.add("throttles", ledger.metric_throttles(), throttles, says)
     if errors is not None:
         validation.check(f"{subject}: alarm_errors", errors, validation.ALARM_REQUESTS)
-        says = "DynamoDB fails requests, so scheduled runs wait; they start when it answers again"
+        says = "DynamoDB fails writes, so scheduled runs wait; they start when it answers again"
         alarms.add("errors", ledger.metric_errors(), errors, says)
     return alarms.added

@@ -20,9 +20,6 @@ KEY_ACTIONS = ("kms:Decrypt",)
 """DynamoDB decrypts the table's key in the name of whoever reads or writes.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html"""
 
-_CLAIMS = ("GetItem", "PutItem", "TransactWriteItems")
-"""The operations of workers, as metrics call them."""
-
 
 class RunLedger(Construct):
     """The ledger of a deployment on AWS: one DynamoDB table for runs, locks and unique keys, with its grants, metrics
@@ -40,10 +37,8 @@ class RunLedger(Construct):
       from deletion; `cdk deploy --import-existing-resources` takes it in again. DESTROY deletes it with all that it
       knows of finished runs: for stages that are thrown away.
     - `alarm_topic`: where alarms are sent; they exist without it.
-    - `alarm_throttles`: alarm when DynamoDB throttles so many reads and writes in 5 minutes; 10 unless given, None for
-      no alarm.
-    - `alarm_errors`: alarm when DynamoDB fails so many requests of workers in 5 minutes; 10 unless given, None for no
-      alarm.
+    - `alarm_throttles`: alarm when DynamoDB throttles so many writes in 5 minutes; 10 unless given, None for no alarm.
+    - `alarm_errors`: alarm when DynamoDB fails so many single writes in 5 minutes; 10 unless given, None for no alarm.
 
     Raises `SynthError` for a manifest, stage, policy or threshold that cannot be.
     """
@@ -141,17 +136,11 @@ class RunLedger(Construct):
         """Writes in the period that another one came before: second deliveries, and runs that meet at a lock."""
         return self.metric("ConditionalCheckFailedRequests")
 
-    def metric_throttles(self) -> cloudwatch.MathExpression:
-        """Reads and writes in 5 minutes that DynamoDB throttled."""
-        return _sum(reads=self.metric("ReadThrottleEvents"), writes=self.metric("WriteThrottleEvents"))
+    def metric_throttles(self) -> cloudwatch.Metric:
+        """Writes in the period that DynamoDB throttled, those in transactions included."""
+        return self.metric("WriteThrottleEvents")
 
-    def metric_errors(self) -> cloudwatch.MathExpression:
-        """Requests of workers in 5 minutes that DynamoDB failed, by an error of its own."""
-        return _sum(**{name.lower(): self.metric("SystemErrors", operation=name) for name in _CLAIMS})
-
-
-def _sum(**metrics: cloudwatch.Metric) -> cloudwatch.MathExpression:
-    # DynamoDB writes neither of these where there was none, and with one missing there would be no sum.
-    return cloudwatch.MathExpression(
-        expression=" + ".join(f"FILL({name}, 0)" for name in metrics), using_metrics=metrics, period=Duration.minutes(5)
-    )
+    def metric_errors(self, *, operation: str = "PutItem") -> cloudwatch.Metric:
+        """Requests of one operation in the period that DynamoDB failed by an error of its own; of the one that claims
+        and completes runs without a lock, unless given. Those with a lock take "TransactWriteItems"."""
+        return self.metric("SystemErrors", operation=operation)

@@ -192,18 +192,6 @@ def test_a_scheduled_job_with_the_ledger_of_another_deployment_is_refused(stack,
         ScheduledJob(stack, "CloseBooks", job=job, queue=queue, ledger=other)
 
 
-def _expressions(alarm):
-    (sum_,) = [each["Expression"] for each in alarm["Metrics"] if "Expression" in each]
-    return sum_, {
-        each["Id"]: (
-            each["MetricStat"]["Metric"]["MetricName"],
-            {one["Name"]: one["Value"] for one in each["MetricStat"]["Metric"]["Dimensions"]},
-        )
-        for each in alarm["Metrics"]
-        if "MetricStat" in each
-    }
-
-
 def test_throttles_and_errors_are_watched_and_told_to_the_topic(stack, as_json, of_type):
     topic = sns.Topic(stack, "Oncall")
     ledger = RunLedger(stack, "Ledger", manifest="shop", alarm_topic=topic, alarm_errors=3)
@@ -212,20 +200,9 @@ def test_throttles_and_errors_are_watched_and_told_to_the_topic(stack, as_json, 
 
     assert list(ledger.alarms) == ["throttles", "errors"]
     assert (throttles["Threshold"], errors["Threshold"]) == (10, 3)
-    assert _expressions(throttles) == (
-        "FILL(reads, 0) + FILL(writes, 0)",
-        {
-            "reads": ("ReadThrottleEvents", {"TableName": name}),
-            "writes": ("WriteThrottleEvents", {"TableName": name}),
-        },
-    )
-    assert _expressions(errors) == (
-        "FILL(getitem, 0) + FILL(putitem, 0) + FILL(transactwriteitems, 0)",
-        {
-            operation.lower(): ("SystemErrors", {"TableName": name, "Operation": operation})
-            for operation in ("GetItem", "PutItem", "TransactWriteItems")
-        },
-    )
+    assert (throttles["MetricName"], errors["MetricName"]) == ("WriteThrottleEvents", "SystemErrors")
+    assert throttles["Dimensions"] == [{"Name": "TableName", "Value": name}]
+    assert errors["Dimensions"] == [{"Name": "Operation", "Value": "PutItem"}, {"Name": "TableName", "Value": name}]
     for alarm in (throttles, errors):
         assert alarm["AlarmActions"] == [stack.resolve(topic.topic_arn)]
         assert alarm["AlarmDescription"].startswith("shop-default_ledger: DynamoDB ")
@@ -245,8 +222,12 @@ def test_metrics_are_those_that_dynamodb_writes(stack):
         "ConsumedReadCapacityUnits": ledger.metric_reads(),
         "ConsumedWriteCapacityUnits": ledger.metric_writes(),
         "ConditionalCheckFailedRequests": ledger.metric_conflicts(),
+        "WriteThrottleEvents": ledger.metric_throttles(),
     }.items():
         assert (metric.namespace, metric.metric_name, metric.statistic) == ("AWS/DynamoDB", name, "Sum")
         assert metric.dimensions == {"TableName": ledger.table.table_name}
+    transactions = ledger.metric_errors(operation="TransactWriteItems")
+    assert transactions.metric_name == "SystemErrors"
+    assert transactions.dimensions == {"TableName": ledger.table.table_name, "Operation": "TransactWriteItems"}
     latency = ledger.metric("SuccessfulRequestLatency", operation="PutItem", statistic="p99")
     assert latency.dimensions == {"TableName": ledger.table.table_name, "Operation": "PutItem"}
