@@ -1,8 +1,17 @@
 """The composition root: from settings to real services, each imported where it is needed."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rota.clock import Clock
 from rota.errors import SettingsError
+from rota.ledger import Ledger
+from rota.locks.base import LockProvider
 from rota.queues.base import QueueBackend
 from rota.settings import SETTINGS_VARIABLE, Settings, from_environment, stage
+
+if TYPE_CHECKING:
+    from rota.stores.dynamodb import DynamoDBStore
 
 
 def settings_of(manifest: str) -> Settings:
@@ -38,3 +47,38 @@ def queue_backend(
     settings = settings or settings_of(manifest)
     polling = client("sqs", connections=polls, answer_within=LONG_POLL_ANSWER) if polls else None
     return SqsBackend(client("sqs", connections=connections), settings, polling=polling)
+
+
+def ledger(
+    settings: Settings,
+    *,
+    connections: int = 10,
+    locks: Mapping[str, LockProvider] | None = None,
+    clock: Clock | None = None,
+) -> Ledger | None:
+    """The ledger of a deployment, in DynamoDB; None where it has none. `connections` as for `queue_backend`."""
+    store = _store(settings, connections=connections, clock=clock)
+    return None if store is None else Ledger(store, locks=locks, clock=clock)
+
+
+def locks(manifest: str) -> LockProvider:
+    """The locks of this process's deployment of a manifest.
+
+    Raises `SettingsError` where there is no deployment, or it has no ledger.
+    """
+    from rota.locks.in_store import StoreLocks
+
+    settings = settings_of(manifest)
+    if (store := _store(settings)) is None:
+        deployment = f"{settings.manifest!r}, stage {settings.stage!r}"
+        raise SettingsError(f"the deployment of {deployment}, has no ledger; deploy again: `cdk deploy`")
+    return StoreLocks(store)
+
+
+def _store(settings: Settings, *, connections: int = 10, clock: Clock | None = None) -> "DynamoDBStore | None":
+    if settings.ledger is None:
+        return None
+    from rota.aws.session import client
+    from rota.stores.dynamodb import DynamoDBStore
+
+    return DynamoDBStore(client("dynamodb", connections=connections), settings.ledger.table, clock=clock)

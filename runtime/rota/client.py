@@ -8,6 +8,7 @@ from typing import Any, TypeVar, overload
 
 from rota import backends, payloads
 from rota.clock import Clock, SystemClock
+from rota.digests import payload_digest
 from rota.envelope import Envelope
 from rota.errors import EnqueueError, PayloadError
 from rota.manifest import MAX_DELAY, Job, Manifest
@@ -90,7 +91,8 @@ class Client:
         if problem := duration_problem("delay", delay, least=timedelta(), most=MAX_DELAY):
             raise EnqueueError(f"job {job.name!r}: {problem}. SQS holds a message back for 15 minutes at the most")
         now = self._clock.now()
-        runs = [Envelope.new(job.name, _encode(job, payload), now=now) for payload in payloads]
+        digest = payload_digest(job.payload)
+        runs = [Envelope.new(job.name, _encode(job, payload), now=now, digest=digest) for payload in payloads]
         messages = [Outgoing(_body(job, run), delay=int(delay.total_seconds())) for run in runs]
         failures = sorted(self._backend.queue(job.target.name).send(messages))
         refused = {failed.place: failed.reason for failed in failures}

@@ -4,6 +4,7 @@ The docstring of a class is its default message, so that what a reader of this f
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 
 class RotaError(Exception):
@@ -68,3 +69,30 @@ class LeaseLostError(LedgerError):
 
 class LockNotAcquiredError(RotaError):
     """The lock is held by others."""
+
+
+class GiveUp(RotaError):  # noqa: N818 - a word to rota, not a mistake
+    """The run is given up."""
+
+    def __init__(self, reason: str | None = None) -> None:
+        """A handler raises it to fail for good: its run gets no more attempts, and goes to the dead letters."""
+        super().__init__(reason)
+
+
+class RetryAfter(RotaError):  # noqa: N818 - as above
+    """The next attempt is to come later."""
+
+    MOST = timedelta(days=7)
+    """The longest wait: how long a queue keeps a run."""
+
+    def __init__(self, wait: float | timedelta, reason: str | None = None) -> None:
+        """A handler raises it to fail this attempt, the next not before `wait` (seconds, or a timedelta) from now.
+
+        Raises `ValueError` for a wait below zero, or above 7 days.
+        """
+        given = wait if isinstance(wait, timedelta) else timedelta(seconds=wait)
+        if not timedelta() <= given <= self.MOST:
+            raise ValueError(f"RetryAfter: wait must be from 0 to {self.MOST}; got {wait!r}")
+        super().__init__(reason)
+        self.wait = given
+        """How long to wait."""

@@ -1,13 +1,14 @@
 """What a user declares: queues, jobs and the manifest that lists them. Frozen data; no I/O, nothing of AWS."""
 
-import random
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, Literal
 
 from rota.errors import ManifestError, PayloadError
+from rota.exclusion import Lock, Unique, fields_problem
+from rota.retry import Retry
 from rota.schedules import Schedule
 from rota.validators import count_problem, duration_problem, name_problem
 
@@ -28,6 +29,9 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-v
 MAX_DELAY = timedelta(minutes=15)
 """How long SQS can hold a message back when it is sent.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html"""
+
+MAX_START_DEADLINE = timedelta(days=7)
+"""How long a queue keeps a run."""
 
 _SECOND = timedelta(seconds=1)
 
@@ -57,44 +61,6 @@ class Queue:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Retry:
-    """What happens when a handler raises: how many attempts a run has, and how long it waits between them.
-
-    The wait before attempt n+1 is `backoff` doubled n-1 times, at most `max_backoff`, less a random share of up to
-    `jitter`.
-
-    Raises `ManifestError` for a value outside its limits.
-    """
-
-    attempts: int = 3
-    """Calls of the handler in all, from 1 (no retry) to 100."""
-    backoff: timedelta = timedelta(seconds=10)
-    """The first wait, from 0 to 15 minutes."""
-    max_backoff: timedelta = MAX_DELAY
-    """The longest wait, up to the 15 minutes that SQS can hold a message back."""
-    jitter: float = 0.5
-    """The share of a wait that chance may take off, from 0 (none) to 1, so that what failed together does not return
-    together."""
-
-    def __post_init__(self) -> None:
-        zero = timedelta()
-        _refuse(
-            "Retry",
-            count_problem("attempts", self.attempts, least=1, most=100),
-            duration_problem("backoff", self.backoff, least=zero, most=MAX_DELAY, whole_seconds=False),
-            duration_problem("max_backoff", self.max_backoff, least=zero, most=MAX_DELAY, whole_seconds=False),
-            None
-            if isinstance(self.jitter, int | float) and 0 <= self.jitter <= 1
-            else f"jitter must be a number from 0 to 1; got {self.jitter!r}",
-        )
-
-    def wait_after(self, attempt: int, *, chance: random.Random) -> timedelta:
-        """How long to wait after `attempt` (counted from 1) has failed."""
-        doubled: timedelta = self.backoff * 2 ** min(attempt - 1, 30)
-        return min(doubled, self.max_backoff) * (1 - self.jitter * chance.random())
-
-
-@dataclass(frozen=True, kw_only=True)
 class Job(Generic[P]):
     """A named unit of work: a handler, the queue its runs go to and, if it has one, the schedule that makes them due.
 
@@ -115,6 +81,19 @@ class Job(Generic[P]):
     timeout: timedelta | None = None
     """How long an attempt may take before it is told to stop, up to 12 hours; None for no limit but those of the queue.
     A thread cannot be killed: see `Run.stop_requested`. An async handler is cancelled."""
+    isolation: Literal["thread", "process"] = "thread"
+    """"process" runs the handler in a process of its own, which is killed when it does not heed the word to stop: at
+    its deadline, or when its lease is lost. It costs a process for each slot that runs such a job."""
+    lock: Lock | None = None
+    """Which runs may not overlap, and what happens to those that would."""
+    unique: Unique | None = None
+    """Which enqueued runs are the same."""
+    catch_up: Literal["all", "latest", "none"] = "all"
+    """What becomes of occurrences that were fired while no worker ran, once one does. "all" runs each. "latest" skips
+    one whose next is due already. "none" skips what starts more than 2 minutes late (or `start_deadline`)."""
+    start_deadline: timedelta | None = None
+    """A run that has not started so long after its instant (or after it was enqueued) is skipped; up to 7 days, no
+    limit unless given. It bounds the wait for a lock as well."""
     enabled: bool = True
     """False keeps the schedule deployed and silent. Runs already enqueued, and new ones, still run."""
     description: str = ""
@@ -133,7 +112,26 @@ class Job(Generic[P]):
             None
             if self.timeout is None
             else duration_problem("timeout", self.timeout, least=_SECOND, most=MAX_VISIBILITY),
+            None
+            if self.isolation in ("thread", "process")
+            else f'isolation must be "thread" or "process"; got {self.isolation!r}',
+            None if isinstance(self.lock, Lock | None) else f"lock must be a Lock; got {self.lock!r}",
+            None if isinstance(self.unique, Unique | None) else f"unique must be a Unique; got {self.unique!r}",
+            None
+            if self.catch_up in ("all", "latest", "none")
+            else f'catch_up must be "all", "latest" or "none"; got {self.catch_up!r}',
+            "catch_up is for occurrences, and the job has no schedule"
+            if self.catch_up != "all" and self.schedule is None
+            else None,
+            None
+            if self.start_deadline is None
+            else duration_problem("start_deadline", self.start_deadline, least=_SECOND, most=MAX_START_DEADLINE),
         )
+
+    @property
+    def lock_key(self) -> str:
+        """The key of its lock, fields of the payload in braces; its name unless the lock has another."""
+        return self.name if self.lock is None or self.lock.key is None else self.lock.key
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,8 @@ class Manifest:
         problems = [problem for problem in (name_problem(self.name, longest=32),) if problem]
         problems += self._twice()
         for job in self.jobs:
-            problems += [f"job {job.name!r}: {problem}" for problem in _input_problems(job)]
+            problems += [f"job {job.name!r}: {problem}" for problem in _input_problems(job) or _key_problems(job)]
+        problems += self._locks_at_odds()
         if problems:
             raise ManifestError.of(f"manifest {self.name!r}", problems)
 
@@ -171,6 +170,17 @@ class Manifest:
             f"queue {name!r} is declared in {queues.count(name)} different ways; declare it once and share the object"
             for name in dict.fromkeys(queues)
             if queues.count(name) > 1
+        ]
+
+    def _locks_at_odds(self) -> list[str]:
+        limits: dict[tuple[str | None, str], set[int]] = {}
+        for job in self.jobs:
+            if job.lock is not None:
+                limits.setdefault((job.lock.provider, job.lock_key), set()).add(job.lock.limit)
+        return [
+            f"lock {key!r} is declared with limits {' and '.join(map(str, sorted(found)))}; it can have one"
+            for (_, key), found in limits.items()
+            if len(found) > 1
         ]
 
     @cached_property
@@ -198,6 +208,13 @@ def _handler_problem(handler: object) -> str | None:
     if colon and all(part.isidentifier() for part in [*module.split("."), *function.split(".")]):
         return None
     return f"handler must read 'package.module:function'; got {handler!r}"
+
+
+def _key_problems(job: Job[Any]) -> list[str]:
+    """Which fields of lock and unique keys the payload lacks."""
+    keys = {"lock": job.lock_key if job.lock else "", "unique": job.unique.key if job.unique else ""}
+    problems = {field: fields_problem(key, job.payload) for field, key in keys.items()}
+    return [f"{field}: {problem}" for field, problem in problems.items() if problem]
 
 
 def _input_problems(job: Job[Any]) -> list[str]:

@@ -4,6 +4,10 @@ import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rota.ledger.claim import Claim
 
 
 class Stop:
@@ -18,6 +22,8 @@ class Stop:
         """When the attempt's deadline is, on the monotonic clock; None where it has none."""
         self.run: Run | None = None
         """Whom it is for, hand-backs included; None until the message is read, and for one that cannot be."""
+        self.claim: Claim | None = None
+        """What it holds in the ledger; None for a run that is not on record, or not claimed."""
 
     @property
     def event(self) -> threading.Event:
@@ -46,6 +52,9 @@ class Run:
     attempt: int
     """Counted from 1."""
     queue: str
+    token: int | None = None
+    """The fencing token: higher than that of every earlier claim of this run, and of each earlier holder of its lock.
+    Guard writes with it (`rota.fencing`). None for a run that is not on record: enqueued, no lock, no unique key."""
     scheduled_at: datetime | None = None
     """The occurrence this run is for; None for an enqueued run. Work on this, not on the present time."""
     enqueued_at: datetime | None = None

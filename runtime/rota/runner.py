@@ -3,57 +3,27 @@
 import inspect
 import logging
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from rota import handlers, logs, payloads
+from rota.admission import Admission
 from rota.async_handlers import event_loop
 from rota.clock import Clock
+from rota.digests import payload_digest
 from rota.envelope import Envelope
-from rota.errors import HandlerError, RotaError, ScheduleError
-from rota.manifest import Job, Manifest
-from rota.queues.base import Outgoing, size_problem
+from rota.errors import LedgerError, RotaError, ScheduleError
+from rota.failures import Failure, printable, told
+from rota.ledger import Claim, Ledger
+from rota.manifest import MAX_DELAY, Job, Manifest
 from rota.run import Outcome, Run, Stop
+from rota.verdicts import REASON_LENGTH, Acknowledge, Leave, SendAgain, Verdict, dead, dead_as_it_came, fitting
 
 log = logging.getLogger("rota.run")
 
 HAND_BACK_FOR = timedelta(hours=1)
-"""How long a job that is not known here is handed back: long enough for a deploy to reach every server."""
-
-REASON_LENGTH = 1000
-"""Characters of an error that travel in a message."""
-
-
-@dataclass(frozen=True)
-class Acknowledge:
-    """Delete the message: the run is done."""
-
-
-@dataclass(frozen=True)
-class SendAgain:
-    """Send `body` as a new message after `delay`, then delete the old one. Attempts and hand-backs travel in the body,
-    for SQS's receive count cannot tell one from the other."""
-
-    body: str
-    delay: timedelta
-
-
-@dataclass(frozen=True)
-class DeadLetter:
-    """Send `body` to the dead-letter queue, with the reason beside it, then delete the message."""
-
-    body: str
-    attributes: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What became of a delivery, why, and what to do with its message. `outcome` is None where no attempt was made."""
-
-    outcome: Outcome | None
-    reason: str
-    settle: Acknowledge | SendAgain | DeadLetter
+"""How long a run that this server cannot read is handed back: long enough for a deploy to reach every server."""
 
 
 class Runner:
@@ -64,6 +34,7 @@ class Runner:
         manifest: Manifest,
         *,
         clock: Clock,
+        ledger: Ledger | None = None,
         chance: random.Random | None = None,
         hand_back_delay: timedelta = timedelta(seconds=30),
     ) -> None:
@@ -71,17 +42,18 @@ class Runner:
         self._clock = clock
         self._chance = chance or random.Random()
         self._hand_back_delay = hand_back_delay
+        self._admission = Admission(ledger, clock, self._chance)
         self._handlers: dict[str, handlers.Handler] = {}
 
     def run(self, body: str, *, queue: str, stop: Stop) -> Verdict:
         """Run one delivery. Never raises for what a message or a handler does. Leaves the run, once it is known, as
-        `stop.run`."""
+        `stop.run`, and its claim as `stop.claim`."""
         try:
             envelope = Envelope.decode(body)
         except Exception as error:  # noqa: BLE001 - whatever a message holds, it is this message's trouble alone
             reason = f"cannot be read: {_said(error)}"
             log.error("a message in queue %s %s; dead-lettered", queue, reason, extra={"rota_queue": queue})
-            return _dead_as_it_came(body, reason)
+            return dead_as_it_came(body, reason)
         job = self._manifest.find(envelope.job)
         trouble = None
         try:
@@ -99,69 +71,145 @@ class Runner:
         )
         with logs.of_run(run):
             if trouble is not None:
-                return _unreadable(body, envelope, "occurrence cannot be computed", trouble)
+                return self._unreadable(job, body, envelope, "occurrence cannot be computed", trouble)
             try:
-                return self._hand_back(envelope) if job is None else self._attempt(job, body, envelope, run)
+                if job is None:
+                    return self._hand_back(envelope, "its job is not in this server's manifest")
+                return self._attempt(job, body, envelope, run)
+            except LedgerError as error:
+                return self._without_ledger(envelope, error)
             except Exception as error:  # noqa: BLE001 - such as a payload nested too deeply to be written again
-                return _unreadable(body, envelope, "cannot be settled", error)
+                return self._unreadable(job, body, envelope, "cannot be settled", error)
 
     def _attempt(self, job: Job[Any], body: str, envelope: Envelope, run: Run) -> Verdict:
-        started = self._clock.monotonic()
         try:
             # A message without a payload asks for one of defaults alone.
             given = {} if envelope.payload is None else envelope.payload
             payload = payloads.decode(job.payload, given) if job.payload else None
         except BaseException as error:  # noqa: BLE001 - the user's validators raise anything, and pydantic's panics are no Exception
-            return _unreadable(body, envelope, "payload cannot be read", error)
-        try:
-            self._call(job, payload, run)
-        except BaseException as error:  # noqa: BLE001 - whatever a handler raises, SystemExit too, fails this run alone
+            if envelope.digest is not None and envelope.digest != payload_digest(job.payload):
+                return self._hand_back(envelope, f"its payload is of another version: {_said(error)}")
+            return self._unreadable(job, body, envelope, "payload cannot be read", error)
+        admitted = self._admission.ask(job, payload, envelope)
+        if isinstance(admitted, Verdict):
+            log.info("%s is not started: %s", job.name, admitted.reason)
+            return admitted
+        if (claim := admitted.claim) is not None:
+            envelope = replace(envelope, attempt=claim.record.attempt, not_before=None)
+            run.stop.claim = claim
+            run = run.stop.run = replace(run, attempt=claim.record.attempt, token=claim.token)
+        with logs.of_run(run):
+            started = self._clock.monotonic()
+            failure = self._call(job, payload, run)
             took = self._clock.monotonic() - started
-            return self._failed(job, envelope, error, took)
-        log.info("%s succeeded in %.3f s", job.name, self._clock.monotonic() - started)
-        return _SUCCEEDED
+            if failure is not None:
+                return self._failed(job, envelope, failure, took, run.stop)
+            log.info("%s succeeded in %.3f s", job.name, took)
+            return self._complete(claim, _SUCCEEDED)
 
-    def _call(self, job: Job[Any], payload: Any, run: Run) -> None:
-        handler = self._handlers.get(job.name)
-        if handler is None:
-            handler = self._handlers[job.name] = handlers.resolve(job)
-        seconds = None
-        if job.timeout:
-            seconds = job.timeout.total_seconds()
-            # Both now: reading the payload and importing the handler, slow the first time, take nothing from the run.
-            run = replace(run, deadline=self._clock.now() + job.timeout)
-            run.stop.run, run.stop.due = run, self._clock.monotonic() + seconds
-        result = handler.call(payload, run)
-        # Whatever the function's kind: a plain decorator may hide that it is async.
-        if inspect.isawaitable(result):
-            event_loop.run(result, seconds)
+    def _call(self, job: Job[Any], payload: Any, run: Run) -> Failure | None:
+        """Call the handler; what it raised, or None."""
+        try:
+            handler = self._handlers.get(job.name)
+            if handler is None:
+                handler = self._handlers[job.name] = handlers.resolve(job)
+            seconds = None
+            if job.timeout:
+                seconds = job.timeout.total_seconds()
+                # Both now: reading the payload and importing the handler, slow at first, take nothing from the run.
+                run = replace(run, deadline=self._clock.now() + job.timeout)
+                run.stop.run, run.stop.due = run, self._clock.monotonic() + seconds
+            if job.isolation == "process":
+                from rota import isolation
 
-    def _failed(self, job: Job[Any], envelope: Envelope, error: BaseException, took: float) -> Verdict:
-        said = _printable(_told(error))[:REASON_LENGTH]
+                isolation.call(job, payload, run)
+                return None
+            result = handler.call(payload, run)
+            # Whatever the function's kind: a plain decorator may hide that it is async.
+            if inspect.isawaitable(result):
+                event_loop.run(result, seconds)
+        except BaseException as error:  # noqa: BLE001 - whatever a handler raises, SystemExit too, fails this run alone
+            return Failure.of(error)
+        return None
+
+    def _failed(self, job: Job[Any], envelope: Envelope, failure: Failure, took: float, stop: Stop) -> Verdict:
+        claim = stop.claim
+        if claim is not None and claim.asked_to_stop is not None:
+            log.info("%s stopped after %.3f s: %s", job.name, took, claim.asked_to_stop)
+            return self._complete(claim, Verdict(Outcome.CANCELLED, claim.asked_to_stop, Acknowledge()))
         # An attempt was made: the hour of hand-backs begins anew, should a later server not know the job.
-        envelope = replace(envelope, error=said, handed_back_at=None)
-        attempts = job.retry.attempts
+        envelope = replace(envelope, error=failure.said, handed_back_at=None, not_before=None)
+        attempts, retry = job.retry.attempts, job.retry
         after = f"{job.name} failed in {took:.3f} s, attempt {envelope.attempt} of {attempts}"
-        if envelope.attempt >= attempts:
-            log.error("%s; dead-lettered", after, exc_info=error)
-            return _dead(envelope, f"attempts exhausted ({attempts}): {said}", Outcome.FAILED)
-        wait = job.retry.wait_after(envelope.attempt, chance=self._chance)
-        log.warning("%s; again in %.1f s", after, wait.total_seconds(), exc_info=error)
-        again = replace(envelope, attempt=envelope.attempt + 1)
-        return Verdict(Outcome.FAILED, said, SendAgain(_fitting(again), wait))
+        final = None
+        if failure.give_up:
+            final = f"given up: {failure.said}"
+        elif failure.matches(retry.give_up_on) or (retry.on and not failure.matches(retry.on)):
+            final = f"not to be tried again: {failure.said}"
+        elif envelope.attempt >= attempts:
+            final = f"attempts exhausted ({attempts}): {failure.said}"
+        if final is not None:
+            failure.log(log, logging.ERROR, f"{after}; dead-lettered")
+            verdict = dead(envelope, final, Outcome.FAILED, error=failure.said, traceback=failure.traceback_digest)
+            return self._complete(claim, verdict)
+        wait = retry.wait_after(envelope.attempt, chance=self._chance)
+        if failure.retry_after is not None:
+            wait = failure.retry_after
+        failure.log(log, logging.WARNING, f"{after}; again in {wait.total_seconds():.1f} s")
+        not_before = self._admission.now() + wait if wait > MAX_DELAY else None
+        again = replace(envelope, attempt=envelope.attempt + 1, not_before=not_before)
+        return self._complete(claim, Verdict(Outcome.FAILED, failure.said, SendAgain(fitting(again), wait)), wait)
 
-    def _hand_back(self, envelope: Envelope) -> Verdict:
-        """For a job that is not in this server's manifest: a newer deploy may know it."""
+    def _complete(self, claim: Claim | None, verdict: Verdict, wait: timedelta | None = None) -> Verdict:
+        """The verdict, once it is on record; another, where it cannot be."""
+        if claim is None or verdict.outcome is None:
+            return verdict
+        retry_at = None if wait is None else self._admission.now() + wait
+        try:
+            if claim.complete(verdict.outcome, verdict.reason, retry_at=retry_at):
+                return verdict
+        except LedgerError as error:
+            log.error("the outcome %s could not be put on record, the run may run again: %s", verdict.outcome, error)
+            return Verdict(None, f"not on record: {error}", Leave())
+        log.error("another server has taken this run over: its outcome %s does not count here", verdict.outcome)
+        return Verdict(Outcome.ABANDONED, "taken over by another server", Leave())
+
+    def _hand_back(self, envelope: Envelope, why: str) -> Verdict:
+        """For what this server cannot read: a newer, or an older, may."""
         now = self._clock.now()
         # Not later than now, whatever another clock or language wrote: an hour that has not begun would never end.
         since = min(envelope.handed_back_at or now, now)
         if now - since >= HAND_BACK_FOR:
-            log.error("job %r of run %s is not in the manifest, for an hour; dead-lettered", envelope.job, envelope.run)
-            return _dead(envelope, f"no server knew the job for {HAND_BACK_FOR}")
+            log.error("run %s: %s, for an hour; dead-lettered", envelope.run, why)
+            return dead(envelope, f"no server could read it for {HAND_BACK_FOR}: {why}")
+        log.warning("run %s: %s; handed back", envelope.run, why)
         again = replace(envelope, handed_back_at=since)
-        delay = self._hand_back_delay * (0.5 + self._chance.random())
-        log.warning("job %r of run %s is not in this server's manifest; handed back", envelope.job, envelope.run)
-        return Verdict(None, "job not in this server's manifest", SendAgain(_fitting(again), delay))
+        return Verdict(None, why, SendAgain(fitting(again), self._a_while()))
+
+    def _without_ledger(self, envelope: Envelope, error: LedgerError) -> Verdict:
+        """Whether the run may start is not known now: it comes again until it is."""
+        log.warning("run %s is not started, will be tried again: %s", envelope.run, error)
+        return Verdict(None, str(error), SendAgain(fitting(envelope), self._a_while()))
+
+    def _a_while(self) -> timedelta:
+        return self._hand_back_delay * (0.5 + self._chance.random())
+
+    def _unreadable(
+        self, job: Job[Any] | None, body: str, envelope: Envelope, what: str, error: BaseException
+    ) -> Verdict:
+        reason = f"{what}: {_said(error)}"
+        # An error of rota's own says it all. Where any other comes from, only its traceback tells.
+        trace = None if isinstance(error, RotaError) else error
+        log.error("%s: %s; dead-lettered", envelope.job, reason, exc_info=trace)
+        if job is not None:
+            try:
+                self._admission.refuse(job, envelope, reason)
+            except LedgerError as missing:
+                log.warning("run %s is not on record: %s", envelope.run, missing)
+        try:
+            return dead(envelope, reason, Outcome.FAILED)
+        except Exception:  # noqa: BLE001 - such as a payload nested too deeply to be written again
+            return dead_as_it_came(body, reason, envelope)
 
 
 _SUCCEEDED = Verdict(Outcome.SUCCEEDED, "handler returned", Acknowledge())
@@ -184,60 +232,6 @@ def _identified(envelope: Envelope, job: Job[Any] | None) -> Envelope:
     return envelope.for_occurrence(found or envelope.fired_at)
 
 
-def _told(error: BaseException) -> str:
-    if isinstance(error, HandlerError):
-        return str(error)
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - a user's exception may not be able to tell what it is
-        return type(error).__name__
-
-
 def _said(error: BaseException) -> str:
     """What is wrong with a message: rota's own errors are sentences already."""
-    return _printable(str(error) if isinstance(error, RotaError) else _told(error))[:REASON_LENGTH]
-
-
-def _fitting(envelope: Envelope, attributes: dict[str, str] | None = None) -> str:
-    """The message body; without the last error where SQS would not take it with. The run counts for more."""
-    body = envelope.encode()
-    if envelope.error is not None and size_problem(Outgoing(body, attributes=attributes or {})):
-        log.warning("the error of run %s does not fit into its message, and is left out", envelope.run)
-        return replace(envelope, error=None).encode()
-    return body
-
-
-def _dead(envelope: Envelope, reason: str, outcome: Outcome | None = None) -> Verdict:
-    attributes = _attributes(reason, envelope)
-    return Verdict(outcome, attributes["rota.reason"], DeadLetter(_fitting(envelope, attributes), attributes))
-
-
-def _unreadable(body: str, envelope: Envelope, what: str, error: BaseException) -> Verdict:
-    reason = f"{what}: {_said(error)}"
-    # An error of rota's own says it all. Where any other comes from, only its traceback tells.
-    log.error("%s: %s; dead-lettered", envelope.job, reason, exc_info=None if isinstance(error, RotaError) else error)
-    return _dead_as_it_came(body, reason, envelope)
-
-
-def _dead_as_it_came(body: str, reason: str, envelope: Envelope | None = None) -> Verdict:
-    attributes = _attributes(reason, envelope)
-    return Verdict(None, attributes["rota.reason"], DeadLetter(body, attributes))
-
-
-def _attributes(reason: str, envelope: Envelope | None) -> dict[str, str]:
-    """What stands beside a dead letter: the reason, and whose it is as far as that is known."""
-    said = {"rota.reason": reason}
-    if envelope is not None:
-        said |= {"rota.job": envelope.job, "rota.attempt": str(envelope.attempt)}
-        if envelope.run:
-            said["rota.run"] = envelope.run
-    return {name: _printable(text)[:REASON_LENGTH] for name, text in said.items()}
-
-
-def _printable(text: str) -> str:
-    """Without what SQS refuses: control characters, lone surrogates, the last two of the basic plane.
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
-    return "".join(
-        c if c in "\t\n\r" or (c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff") else "?"
-        for c in text
-    )
+    return printable(str(error) if isinstance(error, RotaError) else told(error))[:REASON_LENGTH]

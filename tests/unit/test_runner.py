@@ -22,7 +22,8 @@ from rota.async_handlers import event_loop
 from rota.envelope import Envelope
 from rota.queues.base import MAX_BYTES
 from rota.run import Stop
-from rota.runner import Acknowledge, DeadLetter, Runner, SendAgain, Verdict
+from rota.runner import Runner
+from rota.verdicts import Acknowledge, DeadLetter, SendAgain, Verdict
 from rota.testing import FakeClock
 
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)

@@ -10,6 +10,7 @@ from rota.runner import Runner
 from rota.worker.held import Held, Source
 from rota.worker.keeper import Keeper, by_source
 from rota.worker.poller import Poller
+from rota.worker.renewer import Renewer
 from rota.worker.settler import Settler
 from rota.worker.waiting_room import WaitingRoom
 
@@ -39,6 +40,8 @@ class Crew:
         # Eight looks a visibility timeout find what is due at its half with time to try again.
         interval = min(1.0, *(source.visibility / 8 for source in sources))
         self._keeping = _thread("keeper", lambda: self._keeper.run(interval))
+        self._renewer = Renewer(self._keeper, clock)
+        self._renewing = _thread("renewer", lambda: self._renewer.run(1.0))
         self._settling = [_thread(f"settle-{source.name}", it.run) for source, it in self._settlers.items()]
         self._working = [_thread(f"slot-{number}", self._work) for number in range(slots)]
         self._polling = [_thread(f"poll-{source.name}", it.run) for source, it in self._pollers.items()]
@@ -81,6 +84,8 @@ class Crew:
             thread.join()
         self._keeper.stop()
         self._keeping.join()
+        self._renewer.stop()
+        self._renewing.join()
         for settler in self._settlers.values():
             settler.drain(DRAIN)  # what the keeper was handing back
         if open_polls := sum(thread.is_alive() for thread in self._polling):

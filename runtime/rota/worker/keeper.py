@@ -33,7 +33,7 @@ class Keeper:
     def forget(self, held: Held) -> None:
         """Hold it no longer: it is settled, or left to return by itself."""
         self._held.pop(id(held), None)
-        held.stop.run = None  # or each run would be a cycle, left to the garbage collector
+        held.stop.run = held.stop.claim = None  # or each run would be a cycle, left to the garbage collector
 
     @property
     def held(self) -> list[Held]:

@@ -6,7 +6,7 @@ from threading import Condition, Lock
 from rota import logs
 from rota.clock import Clock
 from rota.queues.base import MAX_BATCH, MessageQueue, Outgoing
-from rota.runner import Acknowledge, SendAgain, Verdict
+from rota.verdicts import Acknowledge, Leave, SendAgain, Verdict
 from rota.worker.held import Held, Source
 from rota.worker.keeper import Keeper
 
@@ -43,7 +43,10 @@ class Settler:
             self._acknowledge([held])
             return
         with logs.of_run(held.stop.run):
-            if held.is_lost(self._clock.monotonic()):
+            if isinstance(action, Leave):
+                log.warning("a run of queue %s is left to the queue: %s", self._source.name, verdict.reason)
+                self._keeper.forget(held)
+            elif held.is_lost(self._clock.monotonic()):
                 # The message is, or will be, another's: sending it again would make two of one.
                 log.warning("a run of queue %s was lost before it failed; left to its new holder", self._source.name)
                 self._keeper.forget(held)

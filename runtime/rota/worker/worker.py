@@ -5,7 +5,7 @@ import atexit
 import concurrent.futures.thread
 import logging
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import TracebackType
@@ -13,7 +13,9 @@ from typing import Self
 
 from rota import backends, logs, settings
 from rota.clock import Clock, SystemClock
-from rota.errors import ManifestError
+from rota.errors import ManifestError, SettingsError
+from rota.ledger import Ledger
+from rota.locks.base import LockProvider
 from rota.manifest import Manifest, Queue
 from rota.queues.base import QueueBackend
 from rota.runner import Runner
@@ -36,8 +38,9 @@ class Worker:
     given, shared by the queues. `grace`: how long `stop` lets running jobs finish, 30 seconds unless given.
     `long_poll`: how long a poll of an empty queue waits, 20 seconds unless given, which is what SQS allows at the most;
     `stop` waits for an open poll, so that what it catches goes back at once. `hand_back_delay`: how long, about, a run
-    of a job unknown here stays away, 30 seconds unless given. `backend` and `clock` replace SQS and the machine's
-    clock, for tests and other backends.
+    of a job unknown here stays away, 30 seconds unless given. `backend`, `ledger` and `clock` replace SQS, the
+    deployment's ledger and the machine's clock, for tests and other backends; with a `backend` and no `ledger`, nothing
+    is on record. `locks` has the providers that `Lock(provider=...)` names.
 
     `start()` installs no signal handlers. In a web server it stops at exit, or with its `lifespan`:
     `FastAPI(lifespan=worker.lifespan)`. Under a preloading server (gunicorn --preload) its threads start in the
@@ -56,13 +59,15 @@ class Worker:
         long_poll: timedelta = LONG_POLL,
         hand_back_delay: timedelta = timedelta(seconds=30),
         backend: QueueBackend | None = None,
+        ledger: Ledger | None = None,
+        locks: Mapping[str, LockProvider] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._manifest = manifest
         self._queues = tuple(manifest.queues if queues is None else queues)
         self._concurrency = concurrency
         self._grace, self._long_poll, self._hand_back_delay = grace, long_poll, hand_back_delay
-        self._backend = backend
+        self._backend, self._ledger, self._locks = backend, ledger, dict(locks or {})
         self._clock = clock or SystemClock()
         self._crew: Crew | None = None
         self._lock = threading.RLock()
@@ -102,16 +107,39 @@ class Worker:
         self._starting = self._outlived = False
         # A request for each slot and settler may be under way at once, and one of the keeper's.
         polls = len(self._queues)
-        backend = self._backend or backends.queue_backend(
-            self._manifest.name, connections=self._concurrency + polls + 1, polls=polls
-        )
+        backend, ledger = self._backend, self._ledger
+        if backend is None:
+            known = backends.settings_of(self._manifest.name)
+            connections = self._concurrency + polls + 1
+            backend = backends.queue_backend(self._manifest.name, connections=connections, polls=polls, settings=known)
+            if ledger is None:
+                ledger = backends.ledger(known, connections=connections, locks=self._locks, clock=self._clock)
+        self._check(ledger)
         sources = [Source(queue, backend.queue(queue.name), backend.dead_letters(queue.name)) for queue in self._queues]
-        runner = Runner(self._manifest, clock=self._clock, hand_back_delay=self._hand_back_delay)
+        runner = Runner(self._manifest, clock=self._clock, ledger=ledger, hand_back_delay=self._hand_back_delay)
         logs.install()
         forking.watch(self)
         self._crew = Crew(sources, runner, self._clock, slots=self._concurrency, long_poll=self._long_poll)
         self._stop_at_exit()
         log.info("worker started: queues %s, %d slots", ", ".join(q.name for q in self._queues), self._concurrency)
+
+    def _check(self, ledger: Ledger | None) -> None:
+        """Whether there is all that the jobs need."""
+        mine = [job for job in self._manifest.jobs if job.target in self._queues]
+        for job in mine:
+            if ledger is None and (job.lock or job.unique):
+                field = "lock" if job.lock else "unique"
+                raise SettingsError(
+                    f"job {job.name!r} has {field}=, and there is no ledger; deploy again: `cdk deploy`"
+                )
+            provider = job.lock.provider if job.lock else None
+            if ledger is not None and provider is not None and provider not in ledger.providers:
+                way_out = f"give Worker(locks={{{provider!r}: ...}})"
+                raise SettingsError(f"job {job.name!r}: lock: there is no provider {provider!r}; {way_out}")
+        if ledger is None and any(job.schedule for job in mine):
+            log.warning(
+                "there is no ledger: an occurrence that is delivered twice runs twice; deploy again: `cdk deploy`"
+            )
 
     def _stop_at_exit(self) -> None:
         if self._exit_is_registered:

@@ -1,0 +1,136 @@
+"""Whether a run may start: its time, its deadline, and what the ledger says."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from rota import exclusion
+from rota.clock import Clock
+from rota.envelope import Envelope, instant_text
+from rota.errors import ScheduleError
+from rota.leases import lease_of
+from rota.ledger import Claim, Ledger
+from rota.ledger.ledger import Answer, server_name
+from rota.ledger.rules import Finished, LockWanted, PutBack, Refuse, Request, UniqueWanted
+from rota.manifest import Job
+from rota.run import Outcome
+from rota.schedules import Every
+from rota.verdicts import Acknowledge, SendAgain, Verdict, dead, fitting
+
+LATE = timedelta(minutes=2)
+"""How late an occurrence may start under catch_up="none": EventBridge's own precision is a minute.
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admitted:
+    """It may start. `claim` is None for a run that is not on record."""
+
+    claim: Claim | None
+
+
+class Admission:
+    """Asks before each start. `ledger` is None where there is none: then nothing is on record."""
+
+    def __init__(self, ledger: Ledger | None, clock: Clock, chance: random.Random) -> None:
+        self._ledger, self._clock, self._chance = ledger, clock, chance
+        self._server = server_name()
+
+    def now(self) -> datetime:
+        """The ledger's time where there is one, else this machine's."""
+        return self._clock.now() if self._ledger is None else self._ledger.now()
+
+    def ask(self, job: Job[Any], payload: Any, envelope: Envelope) -> Admitted | Verdict:
+        """May this run start now? Raises `LedgerError` where the ledger does not answer."""
+        on_record = self._ledger is not None and is_on_record(job, envelope)
+        now = self.now() if on_record else self._clock.now()
+        if envelope.not_before is not None and now < envelope.not_before:
+            return self._again(envelope, envelope.not_before - now, "not due yet")
+        skip = late(job, envelope, now)
+        if self._ledger is None or not on_record:
+            first = envelope.attempt == 1 and not envelope.redrives
+            return Verdict(Outcome.SKIPPED, skip, Acknowledge()) if skip and first else Admitted(claim=None)
+        return self._told(envelope, self._ledger.claim(self._request(job, payload, envelope, skip)), now)
+
+    def _told(self, envelope: Envelope, answer: Answer, now: datetime) -> Admitted | Verdict:
+        """What the ledger's answer means for the message."""
+        if isinstance(answer, Claim):
+            return Admitted(claim=answer)
+        if isinstance(answer, PutBack):
+            # A little later than that: clocks differ, and what was put back together should not return together.
+            wait = max(timedelta(), answer.until - now) + timedelta(seconds=self._chance.random())
+            return self._again(envelope, wait, answer.reason)
+        if isinstance(answer, Finished) and answer.record.outcome is Outcome.FAILED:
+            # The dead letter may not have got there: it is sent after the outcome is on record.
+            return dead(envelope, answer.record.reason, Outcome.FAILED)
+        if isinstance(answer, Finished):
+            return Verdict(Outcome.SKIPPED, f"it has {answer.record.outcome} already", Acknowledge())
+        if isinstance(answer, Refuse):
+            return Verdict(Outcome.SKIPPED, answer.record.reason, Acknowledge())
+        return dead(envelope, answer.reason, Outcome.FAILED)
+
+    def refuse(self, job: Job[Any], envelope: Envelope, reason: str) -> None:
+        """Put on record that the run cannot be attempted. Raises `LedgerError` where the ledger does not answer."""
+        if self._ledger is not None and envelope.run and is_on_record(job, envelope):
+            request = Request(
+                envelope=envelope,
+                target=job.target.name,
+                server=self._server,
+                lease=lease_of(job.target.visibility_timeout),
+            )
+            self._ledger.refuse(request, Outcome.FAILED, reason)
+
+    def _again(self, envelope: Envelope, wait: timedelta, reason: str) -> Verdict:
+        return Verdict(None, reason, SendAgain(fitting(envelope), wait))
+
+    def _request(self, job: Job[Any], payload: Any, envelope: Envelope, skip: str | None) -> Request:
+        lock, unique = job.lock, job.unique
+        return Request(
+            envelope=envelope,
+            target=job.target.name,
+            server=self._server,
+            lease=lease_of(job.target.visibility_timeout),
+            skip=skip,
+            lock=LockWanted(
+                key=exclusion.fill(job.lock_key, payload),
+                limit=lock.limit,
+                overlap=lock.overlap,
+                hold_at_least=lock.hold_at_least,
+                provider=lock.provider,
+            )
+            if lock
+            else None,
+            unique=UniqueWanted(key=exclusion.fill(unique.key, payload), window=unique.window) if unique else None,
+        )
+
+
+def is_on_record(job: Job[Any], envelope: Envelope) -> bool:
+    """Whether the ledger keeps this run: occurrences always, what is enqueued where its job asks for it."""
+    return envelope.scheduled_at is not None or job.lock is not None or job.unique is not None
+
+
+def late(job: Job[Any], envelope: Envelope, now: datetime) -> str | None:
+    """Why it is too late to start this run, or None."""
+    due = envelope.scheduled_at or envelope.enqueued_at
+    if due is None:
+        return None
+    deadline = job.start_deadline
+    if deadline is None and job.catch_up == "none" and envelope.scheduled_at is not None:
+        deadline = LATE
+    if deadline is not None and now - due > deadline:
+        return f"start deadline: {now - due} late, at most {deadline} are allowed"
+    if job.catch_up == "latest" and envelope.scheduled_at is not None:
+        following = _following(job, envelope.scheduled_at)
+        if following is not None and following <= now:
+            return f"catch up: the occurrence of {instant_text(following)} is due already"
+    return None
+
+
+def _following(job: Job[Any], scheduled_at: datetime) -> datetime | None:
+    if job.schedule is None:
+        return None
+    try:
+        return job.schedule.next(scheduled_at)
+    except ScheduleError:  # it counts from the deploy: from one occurrence to the next, that does not matter
+        return scheduled_at + job.schedule.interval if isinstance(job.schedule, Every) else None
