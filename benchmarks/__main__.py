@@ -4,8 +4,11 @@ import argparse
 
 from benchmarks import environment
 
-PHASES = ("imports", "throughput", "latency", "idle", "long_job", "backlog", "sigterm", "sigkill")
-QUICK_PHASES = ("imports", "throughput", "latency")
+PHASES = (
+    *("imports", "throughput", "pace", "enqueue", "latency", "idle"),
+    *("long_job", "backlog", "sigterm", "sigkill"),
+)
+QUICK_PHASES = ("imports", "throughput", "pace", "enqueue", "latency")
 
 
 def main() -> None:

@@ -6,29 +6,42 @@ from typing import Any
 
 CALLS_A_JOB = 0.25
 IDLE_RECEIVES = 3.2
-CPU_RATIO = 1.5
+CPU_RATIO = 1.3
+PACE_RATIO = 0.95
+ENQUEUE_RATIO = 1.3
 IMPORT_RATIO = 1.3
 
 
 @dataclass(frozen=True)
 class Aim:
-    """One number beside what it should be; `most` is None where it is reported alone."""
+    """One number beside what it should be; where it is reported alone, there is neither `most` nor `least`."""
 
     what: str
     measured: float
-    most: float | None
+    most: float | None = None
+    least: float | None = None
     detail: str = ""
 
     @property
+    def bound(self) -> str:
+        bounds = [] if self.least is None else [f"≥ {self.least}"]
+        bounds += [] if self.most is None else [f"≤ {self.most}"]
+        return f"= {self.most}" if bounds and self.most == self.least else ", ".join(bounds) or "-"
+
+    @property
     def verdict(self) -> str:
-        if self.most is None:
+        if self.most is None and self.least is None:
             return "reported"
-        return "met" if self.measured <= self.most else "not met"
+        low, high = (
+            self.least is not None and self.measured < self.least,
+            self.most is not None and self.measured > self.most,
+        )
+        return "not met" if low or high else "met"
 
 
 def check(results: dict[str, Any]) -> list[Aim]:
     """Each aim for which `results` has numbers."""
-    return [*_throughput(results.get("throughput", [])), *_others(results)]
+    return [*_throughput(results.get("throughput", [])), *_ratios(results), *_others(results), *_failures(results)]
 
 
 def _throughput(rows: list[dict[str, Any]]) -> Iterator[Aim]:
@@ -37,19 +50,51 @@ def _throughput(rows: list[dict[str, Any]]) -> Iterator[Aim]:
             continue
         where, held = f"{row['ms']} ms jobs, {row['threads']} threads", row["threads"] > 1
         if row["cpu_ratio"] is not None:
-            spread = " ".join(f"{ratio:.2f}" for ratio in row["cpu_ratios"])
-            yield Aim(f"CPU a job, times raw boto3: {where}", row["cpu_ratio"], CPU_RATIO if held else None, spread)
+            what = f"CPU a job, times raw boto3: {where}"
+            yield Aim(what, row["cpu_ratio"], CPU_RATIO if held else None, detail=_spread(row["cpu_ratios"]))
         yield Aim(f"SQS calls a job under backlog: {where}", row["calls_job"]["all"], CALLS_A_JOB if held else None)
+
+
+def _ratios(results: dict[str, Any]) -> Iterator[Aim]:
+    if pace := results.get("pace"):
+        what = f"jobs/s, times a plain loop of {pace['threads']} threads without a queue: {pace['ms']} ms jobs"
+        yield Aim(what, pace["ratio"], least=PACE_RATIO, detail=_spread(pace["ratios"]))
+    if enqueue := results.get("enqueue"):
+        what = "CPU a job of enqueue_many, times raw SendMessageBatch"
+        yield Aim(what, enqueue["ratio"], ENQUEUE_RATIO, detail=_spread(enqueue["ratios"]))
 
 
 def _others(results: dict[str, Any]) -> Iterator[Aim]:
     if idle := results.get("idle", {}).get("rota"):
-        yield Aim(
-            "receives a minute, idle queue and process",
-            idle["receives_min"],
-            IDLE_RECEIVES,
-            f"{idle['threads']} threads",
-        )
+        what = "receives a minute, idle queue and process"
+        yield Aim(what, idle["receives_min"], IDLE_RECEIVES, detail=f"{idle['threads']} threads")
     if imports := results.get("imports"):
         cpu = ", ".join(f"{name} {value:.1f} ms" for name, value in imports["cpu_ms"].items())
-        yield Aim("CPU of `import rota`, times `import json, dataclasses`", imports["ratio"], IMPORT_RATIO, cpu)
+        yield Aim("CPU of `import rota`, times `import json, dataclasses`", imports["ratio"], IMPORT_RATIO, detail=cpu)
+
+
+def _failures(results: dict[str, Any]) -> Iterator[Aim]:
+    found = {name: results[name]["rota"] for name in FAILURES if "rota" in results.get(name, {})}
+    if row := found.get("long_job"):
+        yield Aim("starts of a job longer than the visibility timeout, two workers", row["starts"], 1, 1)
+    if row := found.get("backlog"):
+        yield Aim(f"starts of {row['jobs']} jobs in a backlog, two workers", row["starts"], row["jobs"], row["jobs"])
+    for name, told in (("sigterm", "SIGTERM"), ("sigkill", "SIGKILL")):
+        if row := found.get(name):
+            unstarted = unstarted_of(row)
+            what = f"unstarted jobs that were back when the worker had ended, {told}"
+            yield Aim(what, row["came_back_at_once"], unstarted, unstarted)
+            yield Aim(f"jobs lost, {told}", row["lost"], 0, 0)
+
+
+FAILURES = ("long_job", "backlog", "sigterm", "sigkill")
+
+
+def unstarted_of(row: dict[str, Any]) -> int:
+    """How many jobs no thread had begun when the signal came."""
+    unstarted: int = row["jobs"] - row["running_at_signal"]
+    return unstarted
+
+
+def _spread(ratios: list[float]) -> str:
+    return " ".join(f"{ratio:.2f}" for ratio in ratios)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.contenders import REFERENCE, THREADS, Contender
 from benchmarks.endpoint import Endpoint
@@ -32,9 +33,9 @@ class Bench:
         names = [name for name in self.contenders if number < PEER_ROUNDS or name in (REFERENCE, "rota")]
         return names[::-1] if number % 2 else names
 
-    def trial(self, name: str, jobs: list[list[int]], *, visibility: int = 60, variant: str = "") -> Trial:
-        """A queue of its own for a contender."""
-        return Trial(self.endpoint, self.contenders[name], self.folder, jobs, visibility=visibility, variant=variant)
+    def trial(self, name: str, jobs: list[list[int]], **options: Any) -> Trial:
+        """A queue of its own for a contender; `options` are those of `Trial`."""
+        return Trial(self.endpoint, self.contenders[name], self.folder, jobs, **options)
 
     @contextmanager
     def each(self, jobs: list[list[int]], *, visibility: int, variants: bool = True) -> Iterator[list[Trial]]:

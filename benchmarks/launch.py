@@ -1,10 +1,14 @@
-"""Inside a contender's process: `python -m benchmarks.launch work NAME THREADS`, or `enqueue NAME`, jobs on stdin."""
+"""Inside a contender's process: `python -m benchmarks.launch work NAME THREADS`; `enqueue NAME`, jobs on stdin; or
+`loop THREADS JOBS MILLISECONDS`, the handler without a queue."""
 
 import importlib
 import json
 import resource
 import sys
+import threading
 import time
+
+from benchmarks import benchjob
 
 
 def _cpu() -> float:
@@ -23,12 +27,29 @@ def _enqueue(name: str) -> None:
     print(json.dumps({"seconds": time.monotonic() - started, "cpu": _cpu() - cpu}))
 
 
+def _loop(threads: int, jobs: int, ms: int) -> None:
+    """What no queue can beat: threads that take the next number and call the handler."""
+    numbers = iter(range(jobs))  # next() of it is atomic
+
+    def take() -> None:
+        for job in numbers:
+            benchjob.run(job, ms)
+
+    crew = [threading.Thread(target=take) for _ in range(threads)]
+    for thread in crew:
+        thread.start()
+    for thread in crew:
+        thread.join()
+
+
 def main() -> None:
     match sys.argv[1:]:
         case ["work", name, threads]:
             importlib.import_module(f"benchmarks.contenders.{name}").work(int(threads))
         case ["enqueue", name]:
             _enqueue(name)
+        case ["loop", threads, jobs, ms]:
+            _loop(int(threads), int(jobs), int(ms))
         case _:
             sys.exit(__doc__)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from benchmarks.aims import check
+from benchmarks.aims import FAILURES, check, unstarted_of
 
 TITLES = {
     "latency": "Latency of one job on a polling worker, ms",
@@ -31,6 +31,9 @@ def _lines(results: dict[str, Any]) -> Iterator[str]:
         header = ["contender", "threads", "job", "rounds", "CPU ms/job", "times raw boto3", "calls/job"]
         header += ["receive", "delete", "visibility", "jobs/s", "MiB"]
         yield from _section("Cost and pace under backlog (medians)", header, map(_throughput, rows))
+    yield from _pace(results)
+    yield from _enqueue(results)
+    yield from _failures(results)
     for phase, title in TITLES.items():
         if found := results.get(phase):
             columns = list(next(iter(found.values())))
@@ -48,7 +51,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _aim(aim: Any) -> list[str]:
-    return [aim.what, f"{aim.measured:.3g}", "-" if aim.most is None else f"≤ {aim.most}", aim.verdict, aim.detail]
+    return [aim.what, f"{aim.measured:.3g}", aim.bound, aim.verdict, aim.detail]
 
 
 def _throughput(row: dict[str, Any]) -> list[str]:
@@ -58,6 +61,52 @@ def _throughput(row: dict[str, Any]) -> list[str]:
     where = [row["contender"], str(row["threads"]), f"{row['ms']} ms", str(row["rounds"])]
     kinds = [f"{calls[kind]:.3f}" for kind in ("all", "receive", "delete", "visibility")]
     return [*where, f"{row['cpu_ms_job']:.3f}", ratio, *kinds, pace, f"{row['memory_mib']:.0f}"]
+
+
+def _pace(results: dict[str, Any]) -> Iterator[str]:
+    if pace := results.get("pace"):
+        title = f"The same handler, {pace['ms']} ms, on {pace['threads']} threads: with a queue, and without"
+        rows = (
+            [name, f"{jobs_s:.0f}", f"{1000 * pace['threads'] / jobs_s:.2f}"] for name, jobs_s in pace["jobs_s"].items()
+        )
+        yield from _section(title, ["", "jobs/s", "ms of a thread a job"], rows)
+
+
+def _enqueue(results: dict[str, Any]) -> Iterator[str]:
+    if found := results.get("enqueue"):
+        title = f"Enqueueing {found['jobs']} jobs of {found['bytes']} bytes, ten a request"
+        rows = (
+            [name, f"{row['cpu_ms']:.4f}", f"{row['requests']:.3f}", f"{1000 / row['ms']:.0f}"]
+            for name, row in found["a_job"].items()
+        )
+        yield from _section(title, ["contender", "CPU ms/job", "requests/job", "jobs/s"], rows)
+
+
+def _failures(results: dict[str, Any]) -> Iterator[str]:
+    """What the four tables that follow come to, a line each."""
+    tables = [results.get(name) for name in FAILURES]
+    if not all(tables):
+        return
+    long_job, backlog, *signals = (table for table in tables if table)
+    header = ["contender", "long job: starts (1 is right)", "backlog: starts (24 is right)"]
+    for told in ("SIGTERM", "SIGKILL"):
+        header += [f"{told}: unstarted back at once", f"{told}: lost"]
+    rows = (
+        [
+            name,
+            str(long_job[name]["starts"]),
+            str(backlog[name]["starts"]),
+            *(cell for table in signals for cell in _signal(table[name])),
+        ]
+        for name in long_job
+    )
+    yield from _section("Failures in short", header, rows)
+
+
+def _signal(row: dict[str, Any]) -> list[str]:
+    # What it still took and finished before it ended had no need to come back.
+    unstarted = unstarted_of(row)
+    return [f"{row['came_back_at_once']} of {unstarted}", f"{row['lost']} of {row['jobs']}"]
 
 
 def _text(value: Any) -> str:

@@ -16,7 +16,7 @@ from benchmarks.bench import Bench
 from benchmarks.contenders import CONTENDERS, REFERENCE
 from benchmarks.endpoint import Endpoint
 from benchmarks.environment import HERE
-from benchmarks.phases import backlog, idle, imports, latency, long_job, signals, throughput
+from benchmarks.phases import backlog, enqueue, idle, imports, latency, long_job, pace, signals, throughput
 from benchmarks.report import markdown
 
 
@@ -47,6 +47,8 @@ def _phases(bench: Bench, rounds: int) -> dict[str, Callable[[], Any]]:
     return {
         "imports": lambda: imports.measure(5 if bench.quick else 25),
         "throughput": lambda: throughput.measure(bench, rounds),
+        "pace": lambda: pace.measure(bench, rounds),
+        "enqueue": lambda: enqueue.measure(bench, rounds),
         "latency": lambda: latency.measure(bench, 10 if bench.quick else 40),
         "idle": lambda: idle.measure(bench, 60),
         "long_job": lambda: long_job.measure(bench),

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -34,6 +35,7 @@ class Trial:
         *,
         visibility: int = 60,
         variant: str = "",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.endpoint, self.contender = endpoint, contender
         self.label = f"{contender.name} [{variant}]" if variant else contender.name
@@ -51,6 +53,7 @@ class Trial:
             "BENCH_VISIBILITY": str(visibility),
             "BENCH_LOG": str(self._log),
             **contender.variants[variant],
+            **(environment or {}),
         }
         self.enqueued = self._enqueue(jobs)
 
@@ -76,9 +79,13 @@ class Trial:
 
     def start(self, threads: int) -> subprocess.Popen[bytes]:
         """Start a worker process, in a process group of its own."""
+        return self.spawn(self.contender.arguments(threads))
+
+    def spawn(self, arguments: list[str]) -> subprocess.Popen[bytes]:
+        """Start Python with those arguments, in the same environment, in a process group of its own."""
         with self._errors.open("ab") as errors:
             process = subprocess.Popen(
-                [sys.executable, *self.contender.arguments(threads)],
+                [sys.executable, *arguments],
                 env=self._environment, cwd=ROOT, stdout=errors, stderr=errors, start_new_session=True,
             )  # fmt: skip
         self.processes.append(process)
@@ -108,6 +115,14 @@ class Trial:
     def depth(self) -> dict[str, int]:
         """How many messages wait, how many are in flight."""
         return self.endpoint.ask("depth", self.queue)
+
+    def body(self) -> str:
+        """What the contender sends for one job."""
+        self.release(1)
+        (message,) = self.endpoint.sqs("ReceiveMessage", QueueUrl=self.url)["Messages"]
+        self.kill()
+        sent: str = message["Body"]
+        return sent
 
     def lines(self) -> int:
         """How many events there were."""

@@ -12,9 +12,14 @@ _URL = os.environ["BENCH_URL"]
 _sqs = boto3.client("sqs", config=Config(max_pool_connections=64))
 
 
+_SIZE = int(os.environ.get("BENCH_BODY", "0"))
+"""Characters that bodies are filled up to, with what JSON ignores, where they should weigh what another's do."""
+
+
 def enqueue(jobs: list[list[int]]) -> None:
     for start in range(0, len(jobs), 10):
-        batch = [{"Id": str(i), "MessageBody": json.dumps(job)} for i, job in enumerate(jobs[start : start + 10])]
+        bodies = [json.dumps(job).ljust(_SIZE) for job in jobs[start : start + 10]]
+        batch = [{"Id": str(i), "MessageBody": body} for i, body in enumerate(bodies)]
         _sqs.send_message_batch(QueueUrl=_URL, Entries=batch)
 
 

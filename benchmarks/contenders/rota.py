@@ -32,10 +32,11 @@ job = Job(
     payload=Work,
 )
 manifest = Manifest(name="bench", jobs=[job])
+_client = Client(manifest)
 
 
 def enqueue(jobs: list[list[int]]) -> None:
-    Client(manifest).enqueue_many(job, [Work(*one) for one in jobs])
+    _client.enqueue_many(job, [Work(*one) for one in jobs])
 
 
 def work(threads: int) -> None:

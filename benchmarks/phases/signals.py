@@ -47,6 +47,7 @@ def _one(trial: Trial, number: signal.Signals) -> dict[str, Any]:
     finished = _jobs(events, "E")
     accounted = len(finished) + len(returned) + sum(left.values())
     return {
+        "jobs": JOBS,
         "running_at_signal": len(_jobs(before, "S") - _jobs(before, "E")),
         "taken_from_queue": taken,
         "exit_s": round(exited, 1),

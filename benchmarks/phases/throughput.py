@@ -77,10 +77,10 @@ def _sample(bench: Bench, trial: Trial, threads: int, ms: int) -> Sample:
     with trial:
         worker = trial.start(threads)
         trial.wait_until_polling()
-        _finish(trial, WARM_UP if ms == 0 or threads > 1 else WARM_UP // 5)
+        finish(trial, WARM_UP if ms == 0 or threads > 1 else WARM_UP // 5)
         time.sleep(0.4)
         before, cpu, busy = trial.lines(), processes.cpu(worker), trial.endpoint.cpu()
-        _finish(trial, jobs)
+        finish(trial, jobs)
         cpu, busy = processes.cpu(worker) - cpu, trial.endpoint.cpu() - busy
         counted, done = trial.counted(), max(1, trial.lines() - before)
         last = max([counted["lastDelete"], *(event.ended for event in trial.events()[-100:])])
@@ -96,10 +96,10 @@ def _sample(bench: Bench, trial: Trial, threads: int, ms: int) -> Sample:
         )
 
 
-def _finish(trial: Trial, jobs: int) -> None:
+def finish(trial: Trial, jobs: int, *, longest: float = LONGEST) -> None:
     """Release jobs, wait until they are run and deleted."""
     trial.reset()
-    want, end = trial.lines() + jobs, time.monotonic() + LONGEST
+    want, end = trial.lines() + jobs, time.monotonic() + longest
     trial.release(jobs)
     while (trial.lines() < want or trial.counted()["deleted"] < jobs) and time.monotonic() < end:
         time.sleep(0.03)
