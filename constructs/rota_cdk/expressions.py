@@ -8,6 +8,7 @@ worker finds the occurrence in the manifest.
 from typing import Any
 
 from rota import payloads
+from rota.digests import payload_digest
 from rota.envelope import Envelope
 from rota.manifest import Job
 from rota.schedules import Schedule
@@ -43,7 +44,7 @@ def schedule_input(job: Job[Any]) -> str:
 
 
 def _with(job: Job[Any], instant: str) -> str:
-    body = Envelope(job=job.name, payload=_payload(job)).encode()
+    body = Envelope(job=job.name, payload=_payload(job), digest=payload_digest(job.payload)).encode()
     # In JSON these two stand in strings alone. Neither service can escape them itself, and each would take what stands
     # between them for a placeholder.
     escaped = body.replace("<", "\\u003c").replace(">", "\\u003e")

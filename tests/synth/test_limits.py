@@ -85,7 +85,7 @@ def test_501_resources_in_a_stack_are_refused_with_the_way_out(declare):
 def test_an_input_too_long_for_a_rule_names_the_job_and_the_way_out(declare):
     jobs = [declare("close-books", Cron("0 2 * * *"), payload=Text, input=Text("x" * 9000))]
 
-    with pytest.raises(SynthError, match=r"job 'close-books': its message has 90\d\d characters, .* 8192; .*scheduler"):
+    with pytest.raises(SynthError, match=r"job 'close-books': its message has 91\d\d characters, .* 8192; .*scheduler"):
         synth(Manifest(name="shop", jobs=jobs))
     synth(Manifest(name="shop", jobs=jobs), schedules_with="scheduler")
 

@@ -10,7 +10,7 @@ import pytest
 from rota import BackendError, Outcome, Queue
 from rota.queues.base import Outgoing, SendFailure
 from rota.queues.memory import MemoryQueue
-from rota.runner import Acknowledge, DeadLetter, SendAgain, Verdict
+from rota.verdicts import Acknowledge, DeadLetter, SendAgain, Verdict
 from rota.testing import FakeClock
 from rota.worker.held import Held, Source
 from rota.worker.keeper import Keeper
