@@ -79,7 +79,7 @@ class Runner:
             except LedgerError as error:
                 return self._without_ledger(envelope, error)
             except Exception as error:  # noqa: BLE001 - such as a payload nested too deeply to be written again
-                return self._unreadable(job, body, envelope, "cannot be settled", error)
+                return self._unreadable(job, body, envelope, "cannot be settled", error, claim=stop.claim)
 
     def _attempt(self, job: Job[Any], body: str, envelope: Envelope, run: Run) -> Verdict:
         try:
@@ -195,17 +195,26 @@ class Runner:
         return self._hand_back_delay * (0.5 + self._chance.random())
 
     def _unreadable(
-        self, job: Job[Any] | None, body: str, envelope: Envelope, what: str, error: BaseException
+        self,
+        job: Job[Any] | None,
+        body: str,
+        envelope: Envelope,
+        what: str,
+        error: BaseException,
+        *,
+        claim: Claim | None = None,
     ) -> Verdict:
         reason = f"{what}: {_said(error)}"
         # An error of rota's own says it all. Where any other comes from, only its traceback tells.
         trace = None if isinstance(error, RotaError) else error
         log.error("%s: %s; dead-lettered", envelope.job, reason, exc_info=trace)
-        if job is not None:
-            try:
+        try:
+            if claim is not None:
+                claim.complete(Outcome.FAILED, reason)
+            elif job is not None:
                 self._admission.refuse(job, envelope, reason)
-            except LedgerError as missing:
-                log.warning("run %s is not on record: %s", envelope.run, missing)
+        except LedgerError as missing:
+            log.warning("run %s is not on record: %s", envelope.run, missing)
         try:
             return dead(envelope, reason, Outcome.FAILED)
         except Exception:  # noqa: BLE001 - such as a payload nested too deeply to be written again

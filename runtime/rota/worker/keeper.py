@@ -101,6 +101,11 @@ class Keeper:
         if held.done or self._room.withdraw(held):
             self.forget(held)
             return
+        claim = held.stop.claim
+        if claim is not None and not claim.is_lost(self._clock.monotonic()):
+            # Whoever receives the message finds the lease, and puts it back: the run goes on, for longer than the 12
+            # hours of a message if need be.
+            return
         if held.stop.reason is None:
             with logs.of_run(held.stop.run):
                 log.warning("a run of queue %s has lost its message: another server may run it", held.source.name)

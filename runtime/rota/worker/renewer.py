@@ -63,6 +63,7 @@ class Renewer:
                 held.stop.request(claim.asked_to_stop)
 
     def _tell_lost(self, held: Held, why: str) -> None:
+        held.lose()  # whoever may take the run over needs its message
         if held.done or held.stop.reason is not None:
             return
         with logs.of_run(held.stop.run):
