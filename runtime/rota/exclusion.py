@@ -11,7 +11,7 @@ from rota.validators import count_problem, duration_problem, name_problem
 Overlap = Literal["skip", "wait", "cancel_running"]
 
 MAX_KEY = 500
-"""Characters of a key, its fields filled in."""
+"""Bytes of a key, its fields filled in: a DynamoDB partition key, which it is the larger part of, has at most 2,048."""
 
 _ZERO, _DAY = timedelta(), timedelta(days=1)
 
@@ -77,12 +77,10 @@ def fields_of(key: str) -> list[str]:
 
 
 def fill(key: str, payload: Any) -> str:
-    """The key of one run. Raises `ValueError` for one that comes out too long."""
+    """The key of one run. Raises `ValueError` for one that comes out too long, or is no text in UTF-8."""
     filled = string.Formatter().vformat(key, (), {name: getattr(payload, name) for name in fields_of(key)})
-    if len(filled) > MAX_KEY:
-        raise ValueError(
-            f"key {key!r} has {len(filled)} characters with its fields filled in, at most {MAX_KEY} are taken"
-        )
+    if (size := len(filled.encode())) > MAX_KEY:
+        raise ValueError(f"key {key!r} has {size} bytes with its fields filled in, at most {MAX_KEY} are taken")
     return filled
 
 
@@ -101,8 +99,8 @@ def fields_problem(key: str, payload: Any) -> str | None:
 
 
 def _key_problem(key: object) -> str | None:
-    if not isinstance(key, str) or not key.strip() or len(key) > MAX_KEY:
-        return f"key must be text of 1 to {MAX_KEY} characters; got {key!r}"
+    if not isinstance(key, str) or not key.strip() or len(key.encode(errors="replace")) > MAX_KEY:
+        return f"key must be text of 1 to {MAX_KEY} bytes; got {key!r}"
     try:
         parts = list(string.Formatter().parse(key))
     except ValueError as error:

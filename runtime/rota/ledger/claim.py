@@ -1,6 +1,7 @@
 """A claimed run: its lease, its fencing token, and its one completion."""
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -12,10 +13,10 @@ from rota.clock import Clock
 from rota.errors import LeaseLostError, LedgerError
 from rota.leases import MARGIN
 from rota.ledger import rules
-from rota.ledger.records import Record
+from rota.ledger.records import Record, State, holder_of
 from rota.locks.base import LockProvider, Place
 from rota.locks.in_store import lock_write, state_of
-from rota.locks.rules import LockState, lock_key
+from rota.locks.rules import lock_key
 from rota.run import Outcome
 from rota.stores.base import ConflictError, Key, Store, Write, new_version
 
@@ -59,6 +60,8 @@ class Claim:
         self._sent = {version}
         """Every version that this claim has written, or may have: an answer can be lost though the write was done."""
         self._writing = threading.Lock()
+        self._ending: Callable[[datetime], Record] | None = None
+        """What its completion writes, from when that is first asked for: a renewal after it could undo it."""
         self._completed = False
         self.asked_to_stop: str | None = None
         """Why its handler should stop, where a run waits that cancels it."""
@@ -86,12 +89,13 @@ class Claim:
         return now >= self.held_until
 
     def renew(self) -> None:
-        """Lengthen the lease: from now on it lasts as long as a new one. Nothing happens once it is completed.
+        """Lengthen the lease: from now on it lasts as long as a new one. Nothing happens once `complete` has been
+        called.
 
         Raises `LeaseLostError` where another has the run or its lock, `LedgerError` where that is not known.
         """
         with self._writing:
-            if self._completed:
+            if self._ending is not None:
                 return
             asked_at = self._clock.monotonic()
             if self.is_lost(asked_at):
@@ -100,7 +104,7 @@ class Claim:
                 raise LeaseLostError("its lease ended before it could be renewed")
             try:
                 self._renew_hold()
-                self._write(lambda now: replace(self._record, lease_until=now + self._lease), _renewed)
+                self._write(lambda now: replace(self._record, lease_until=now + self._lease))
             except LeaseLostError:
                 self.held_until = float("-inf")
                 raise
@@ -118,7 +122,8 @@ class Claim:
         """Put the outcome of the attempt on record, once; with `retry_at`, when the next attempt is due, and the run
         waits. Returns False where another has taken the run over: then tell nobody else anything.
 
-        Tries for as long as the lease lasts. Raises `LedgerError` where it is not known whether it is on record.
+        Tries for as long as the lease lasts. Raises `LedgerError` where it is not known whether it is on record. Of
+        several calls the first counts: what it asked for may be on record.
         """
         if retry_at is not None:
             next_at = retry_at
@@ -131,10 +136,11 @@ class Claim:
                 return rules.completed(self._record, outcome, reason, now)
 
         with self._writing:
-            while True:
+            self._ending = self._ending or change
+            while not self._completed:
                 try:
-                    self._write(change, _released)
-                    break
+                    self._write(self._ending)
+                    self._completed = True
                 except LeaseLostError:
                     self.held_until = float("-inf")
                     return False
@@ -142,8 +148,7 @@ class Claim:
                     if self.is_lost(self._clock.monotonic() + PAUSE):
                         raise
                     log.warning("run %s is done, but not on record yet: %s", self._record.run, error)
-                time.sleep(PAUSE)
-            self._completed = True
+                    time.sleep(PAUSE)
         if self._hold is not None:
             try:
                 self._hold.provider.release(self._hold.place)
@@ -151,22 +156,18 @@ class Claim:
                 log.warning("lock %r is not released, its lease will end: %s", self._hold.place.key, error)
         return True
 
-    def _write(
-        self,
-        change: Callable[[datetime], Record],
-        change_lock: Callable[[LockState, Record, datetime], LockState | None],
-    ) -> None:
+    def _write(self, change: Callable[[datetime], Record]) -> None:
         """Write a new record, and in the same transaction what becomes of the lock. Knows its own writes again."""
         mine = new_version()
         self._sent.add(mine)
         for number in range(TRIES):
-            time.sleep(0.02 * number)
+            time.sleep(random.uniform(0, 0.04) * number)
             now = datetime.fromtimestamp(self._store.now(), UTC)
             record = change(now)
             keep_until = (now + rules.KEEP).timestamp()
             write = Write(key=self._key, expects=self._version, body=record.body(), keep_until=keep_until, version=mine)
             try:
-                self._store.write([write, *self._lock_writes(record, change_lock, now)])
+                self._store.write([write, *self._lock_writes(record, now)])
             except ConflictError as conflict:
                 found = conflict.current[0] if conflict.current else self._store.get(self._key)
                 if found is None or found.version not in self._sent:
@@ -174,32 +175,22 @@ class Claim:
                 self._version = found.version
                 if found.version != mine:
                     continue
-            self._record, self._version = record, mine
+            self._record, self._version, self._sent = record, mine, {mine}
             return
         raise LedgerError(f"run {self._record.run}: others write its lock all the time")
 
-    def _lock_writes(
-        self, record: Record, change: Callable[[LockState, Record, datetime], LockState | None], now: datetime
-    ) -> list[Write]:
+    def _lock_writes(self, record: Record, now: datetime) -> list[Write]:
+        """The place in the lock lasts as long as the lease, and is free when the run is not running."""
         if record.lock is None or self._hold is not None:
             return []
-        document = self._store.get(lock_key(record.lock))
-        state = state_of(document)
-        mine = state.find(record.run)
-        if mine is not None and mine.token == record.token:
-            self.asked_to_stop = mine.asked_to_stop
-        else:
-            state = LockState(token=state.token)  # this run has no place in it any more
-        changed = change(state, record, now)
-        return [] if changed is None else [lock_write(record.lock, document, changed, now)]
-
-
-def _renewed(state: LockState, record: Record, now: datetime) -> LockState:
-    later = state.renewed(record.run, lease_until=record.lease_until or now)
-    if later is None:
-        raise LeaseLostError(f"the place of run {record.run} in lock {record.lock!r} is another's")
-    return later
-
-
-def _released(state: LockState, record: Record, now: datetime) -> LockState | None:
-    return state.released(record.run, now=now) if state.find(record.run) else None
+        document, holder = self._store.get(lock_key(record.lock)), holder_of(self._key)
+        state, runs = state_of(document), record.state is State.RUNNING
+        mine = state.find(holder)
+        if mine is None or mine.token != record.token:
+            if runs:
+                raise LeaseLostError(f"the place of run {record.run} in lock {record.lock!r} is another's")
+            return []
+        self.asked_to_stop = mine.asked_to_stop
+        lease_until = record.lease_until or now
+        state = state.renewed(holder, lease_until=lease_until) if runs else state.released(holder, now=now)
+        return [lock_write(record.lock, document, state, now)]

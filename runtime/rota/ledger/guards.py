@@ -11,6 +11,10 @@ from rota.locks.in_store import state_of
 from rota.locks.rules import Taken, lock_key
 from rota.stores.base import Document, Key
 
+REMEMBERED = 10
+"""Runs of a unique key that stay on record: those of the latest instants. For a message that comes after so many newer
+ones, the key is free."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Admitted:
@@ -40,9 +44,15 @@ class Guard(Protocol):
 
     key: Key
     keep: timedelta
+    once: bool
+    """Whether a run that was claimed before is not asked again."""
 
     def ask(self, document: Document | None, request: Request, now: datetime, token: int) -> Admitted | Denied | Waits:
         """May the run start at `now`, going by what stands at `key`? `token` is the least that it may get."""
+        ...
+
+    def left(self, document: Document | None, request: Request) -> Mapping[str, Any] | None:
+        """What to write for a run that has waited and will not start; None where it did not wait."""
         ...
 
 
@@ -50,6 +60,7 @@ class LockGuard:
     """A place in a lock."""
 
     keep = KEEP
+    once = False
 
     def __init__(self, wanted: LockWanted) -> None:
         self._wanted = wanted
@@ -58,7 +69,7 @@ class LockGuard:
     def ask(self, document: Document | None, request: Request, now: datetime, token: int) -> Admitted | Denied | Waits:
         wanted = self._wanted
         answer = state_of(document).ask(
-            request.envelope.run or "",
+            request.holder,
             now=now,
             due=request.due or now,
             lease=request.lease,
@@ -72,9 +83,15 @@ class LockGuard:
         reason = f"lock {wanted.key!r}: {answer.reason}"
         return Denied(reason=reason) if answer.state is None else Waits(body=answer.state.body(), reason=reason)
 
+    def left(self, document: Document | None, request: Request) -> Mapping[str, Any] | None:
+        state = state_of(document).without_waiter(request.holder)
+        return None if state is None else state.body()
+
 
 class UniqueGuard:
-    """A key that one run in a window has."""
+    """A key that one run in a window has. On record are all who had it lately: messages come in any order."""
+
+    once = True
 
     def __init__(self, wanted: UniqueWanted, job: str) -> None:
         self._wanted = wanted
@@ -88,12 +105,17 @@ class UniqueGuard:
         now: datetime,
         token: int,  # noqa: ARG002 - it gives none
     ) -> Admitted | Denied | Waits:
-        at, run = request.due or now, request.envelope.run
-        if document is not None and document.body["run"] != run:
-            apart = abs(at - read_instant("at", document.body["at"]))
-            if apart < self._wanted.window:
-                return Denied(reason=f"unique: run {document.body['run']} has key {self._wanted.key!r}")
-        return Admitted(body={"run": run, "at": instant_text(at)})
+        at = request.due or now
+        runs: dict[str, str] = dict(document.body["runs"]) if document else {}
+        for run, instant in runs.items():
+            if run != request.holder and abs(at - read_instant("at", instant)) < self._wanted.window:
+                return Denied(reason=f"unique: run {run} has key {self._wanted.key!r}")
+        runs[request.holder] = instant_text(at)
+        latest = sorted(runs, key=lambda run: read_instant("at", runs[run]))[-REMEMBERED:]
+        return Admitted(body={"runs": {run: runs[run] for run in latest}})
+
+    def left(self, document: Document | None, request: Request) -> Mapping[str, Any] | None:  # noqa: ARG002 - nobody waits
+        return None
 
 
 def guards_of(request: Request) -> list[Guard]:

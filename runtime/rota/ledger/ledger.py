@@ -15,7 +15,7 @@ from rota.errors import LedgerError
 from rota.ledger import rules
 from rota.ledger.claim import Claim, Hold
 from rota.ledger.guards import Denied, Guard, Waits, guards_of
-from rota.ledger.records import Record, State, key_of, key_of_envelope, partition_of
+from rota.ledger.records import Record, State, key_of, partition_of
 from rota.ledger.rules import Finished, PutBack, Refuse, Request, Start, TooOld
 from rota.locks.base import LockProvider, Place
 from rota.run import Outcome
@@ -62,63 +62,35 @@ class Ledger:
 
     def claim(self, request: Request) -> Answer:
         """Claim a run for one attempt; or say why it must not start. What `Refuse` says is on record by then."""
-        lock = request.lock
-        if lock is None or lock.provider is None:
-            return self._claim(request, None, None)
-        provider = self._locks[lock.provider]
-        now = self.now()
-        place = provider.take(
-            lock.key,
-            request.envelope.run or "",
-            due=request.due or now,
-            lease=request.lease,
-            limit=lock.limit,
-            overlap=lock.overlap,
-            hold_at_least=lock.hold_at_least,
-            least_token=rules.token_at(now),
-        )
-        if not isinstance(place, Place):
-            reason = f"lock {lock.key!r}: {place.reason}"
-            if place.state is not None:
-                return _waits(request, reason, now)
-            self.refuse(request, Outcome.SKIPPED, reason)
-            return Refuse(record=rules.refused(None, request, Outcome.SKIPPED, reason, now))
-        answer = self._claim(request, provider, place)
-        if not isinstance(answer, Claim):
-            provider.release(place)
-        return answer
-
-    def refuse(self, request: Request, outcome: Outcome, reason: str) -> None:
-        """Put on record that a run is not attempted, and why, unless it runs or has its outcome already."""
-        key, now = key_of_envelope(request.envelope, target=request.target), self.now()
-        document = self._store.get(key)
-        before = _record(document)
-        if before is None or before.state is State.WAITING:
-            record = rules.refused(before, request, outcome, reason, now)
-            with suppress(ConflictError):  # it has been claimed meanwhile: then it gets its outcome there
-                self._store.write([_write(key, document, record.body(), now)])
-
-    def _claim(self, request: Request, provider: LockProvider | None, place: Place | None) -> Answer:
-        key = key_of_envelope(request.envelope, target=request.target)
-        guards = guards_of(request)
+        key, guards, provider = request.key, guards_of(request), self._provider(request)
         # Mostly nothing is on record of a first attempt: the write itself finds out, and saves a read.
-        first = request.envelope.attempt == 1 and not request.envelope.redrives
-        document = None if first else self._store.get(key)
+        is_read = provider is not None or request.envelope.attempt > 1 or request.envelope.redrives > 0
+        document = self._store.get(key) if is_read else None
         for number in range(TRIES):
             time.sleep(random.uniform(0, 0.02) * number)
-            beside = [(guard, self._store.get(guard.key)) for guard in guards]
-            now, asked_at = self.now(), self._clock.monotonic()
-            decision, writes = _decide(key, document, request, beside, now)
+            was_claimed = document is not None and bool(Record.read(document.body).token)
+            beside = [(guard, self._store.get(guard.key)) for guard in guards if not (guard.once and was_claimed)]
+            asked_at, now = self._clock.monotonic(), self.now()  # in this order: a thread may be stopped between them
+            decision, writes = _decide(document, request, beside, now)
+            if not is_read and not (writes and writes[0].key == key):
+                document, is_read = self._store.get(key), True  # nothing would check that nothing is on record
+                continue
+            place = None
+            if isinstance(decision, Start) and provider is not None:
+                decision, place = _take(provider, decision, document, request, now)
+                records = [] if isinstance(decision, PutBack) else [_write(key, document, decision.record.body(), now)]
+                writes = [*records, *(writes[1:] if place else [])]
             try:
                 if writes:
                     self._store.write(writes)
             except ConflictError as conflict:
+                # A place that was taken meanwhile is left to its end: another delivery of this run may have it too.
                 known = conflict.current and writes[0].key == key
-                document = conflict.current[0] if known else self._store.get(key)
+                document, is_read = conflict.current[0] if known else self._store.get(key), True
                 continue
             if not isinstance(decision, Start):
                 return decision
-            return Claim(
+            claim = Claim(
                 self._store,
                 self._clock,
                 record=decision.record,
@@ -128,7 +100,25 @@ class Ledger:
                 asked_at=asked_at,
                 lock=Hold(provider, place) if provider and place else None,
             )
+            if claim.is_lost(self._clock.monotonic()):
+                raise LedgerError(f"run {request.envelope.run}: its lease ended before the answer to its claim came")
+            return claim
         raise LedgerError(f"run {request.envelope.run}: others write its record, or its lock, all the time")
+
+    def _provider(self, request: Request) -> LockProvider | None:
+        """Who keeps the lock of a run, where it is not this ledger's store."""
+        name = request.lock.provider if request.lock else None
+        return None if name is None else self._locks[name]
+
+    def refuse(self, request: Request, outcome: Outcome, reason: str) -> None:
+        """Put on record that a run is not attempted, and why, unless it runs or has its outcome already."""
+        key, now = request.key, self.now()
+        document = self._store.get(key)
+        before = _record(document)
+        if before is None or before.state is State.WAITING:
+            record = rules.refused(before, request, outcome, reason, now)
+            with suppress(ConflictError):  # it has been claimed meanwhile: then it gets its outcome there
+                self._store.write([_write(key, document, record.body(), now)])
 
     # What people ask
 
@@ -148,17 +138,16 @@ def _record(document: Document | None) -> Record | None:
 
 
 def _decide(
-    key: Key,
     document: Document | None,
     request: Request,
     beside: Sequence[tuple[Guard, Document | None]],
     now: datetime,
 ) -> tuple[Start | Refuse | PutBack | Finished | TooOld, list[Write]]:
     """What to do, and what to write for it: the run's record first, where it is among that."""
-    before = _record(document)
+    key, before = request.key, _record(document)
     decision = rules.decide(before, request, now)
     if isinstance(decision, Refuse):
-        return decision, [_write(key, document, decision.record.body(), now)]
+        return decision, _refusal(document, decision.record, request, beside, now)
     if not isinstance(decision, Start):
         return decision, []
     record, admissions = decision.record, []
@@ -166,13 +155,52 @@ def _decide(
         answer = guard.ask(found, request, now, record.token)
         if isinstance(answer, Denied):
             record = rules.refused(before, request, Outcome.SKIPPED, answer.reason, now)
-            return Refuse(record=record), [_write(key, document, record.body(), now)]
+            return Refuse(record=record), _refusal(document, record, request, beside, now)
         write = _write(guard.key, found, answer.body, now, keep=guard.keep)
         if isinstance(answer, Waits):
             return _waits(request, answer.reason, now), [write]
         record = replace(record, token=max(record.token, answer.token))
         admissions.append(write)
     return Start(record=record), [_write(key, document, record.body(), now), *admissions]
+
+
+def _refusal(
+    document: Document | None,
+    record: Record,
+    request: Request,
+    beside: Sequence[tuple[Guard, Document | None]],
+    now: datetime,
+) -> list[Write]:
+    """What to write of a run that does not start. If it has waited for something, it makes way for others."""
+    left = [(guard, found, body) for guard, found in beside if (body := guard.left(found, request)) is not None]
+    return [
+        _write(request.key, document, record.body(), now),
+        *(_write(guard.key, found, body, now, keep=guard.keep) for guard, found, body in left),
+    ]
+
+
+def _take(
+    provider: LockProvider, start: Start, document: Document | None, request: Request, now: datetime
+) -> tuple[Start | Refuse | PutBack, Place | None]:
+    """The same decision with a place in a lock that another service keeps; or what becomes of the run without one."""
+    lock = request.lock
+    assert lock is not None  # noqa: S101 - for mypy: who has a provider has a lock
+    answer = provider.take(
+        lock.key,
+        request.holder,
+        due=request.due or now,
+        lease=request.lease,
+        limit=lock.limit,
+        overlap=lock.overlap,
+        hold_at_least=lock.hold_at_least,
+        least_token=start.record.token,
+    )
+    if isinstance(answer, Place):
+        return Start(record=replace(start.record, token=answer.token)), answer
+    reason = f"lock {lock.key!r}: {answer.reason}"
+    if answer.state is not None:
+        return _waits(request, reason, now), None
+    return Refuse(record=rules.refused(_record(document), request, Outcome.SKIPPED, reason, now)), None
 
 
 def _waits(request: Request, reason: str, now: datetime) -> PutBack:

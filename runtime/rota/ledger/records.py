@@ -1,5 +1,6 @@
 """What is on record of a run, and how it is written down. docs/ledger.md is the page."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,6 +15,11 @@ REMEMBERED = 20
 """Attempts of a run that stay on record: the newest."""
 
 REASON_LENGTH = 1000
+"""Characters of a reason that stay on record: a document has its limit, and a completion must not fail by it."""
+
+LONGEST_ID = 1000
+"""Bytes of a run id up to which it is the sort key itself: DynamoDB takes 1,024.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
 
 
 class State(StrEnum):
@@ -78,7 +84,7 @@ class Record:
             started_at=self.claimed_at or now,
             ended_at=now,
             outcome=outcome,
-            reason=reason[:REASON_LENGTH],
+            reason=shortened(reason),
         )
         return replace(self, history=(*self.history, last)[-REMEMBERED:])
 
@@ -97,6 +103,11 @@ class Record:
             known["outcome"] = Outcome(known["outcome"])
         known["history"] = tuple(map(_attempt, known.get("history", ())))
         return cls(**known)
+
+
+def shortened(reason: str) -> str:
+    """As much of a reason as stays on record, without the halves of characters that UTF-8 does not have."""
+    return reason[:REASON_LENGTH].encode(errors="replace").decode()
 
 
 _INSTANTS = ("scheduled_at", "enqueued_at", "claimed_at", "lease_until", "not_before", "finished_at")
@@ -128,9 +139,19 @@ def key_of(job: str, run: str, *, target: str, scheduled_at: datetime | None) ->
     if scheduled_at is not None:
         return Key(partition_of(job), f"{instant_text(scheduled_at)}#{target}")
     # Ids of rota's own begin with the job, and then sort by time.
-    return Key(partition_of(job), run.removeprefix(f"{job}@"))
+    sort = run.removeprefix(f"{job}@")
+    encoded = sort.encode(errors="surrogatepass")
+    if len(encoded) > LONGEST_ID or encoded != sort.encode(errors="replace"):
+        sort = hashlib.sha256(encoded).hexdigest()  # other programs may write any id
+    return Key(partition_of(job), sort)
 
 
 def key_of_envelope(envelope: Envelope, *, target: str) -> Key:
     """The same of a message."""
     return key_of(envelope.job, envelope.run or "", target=target, scheduled_at=envelope.scheduled_at)
+
+
+def holder_of(key: Key) -> str:
+    """The name by which a run holds locks and unique keys: one a record. Ids would not do: other programs may give two
+    jobs the same, and an occurrence has one id for each of its targets."""
+    return f"{key.partition.removeprefix('run#')}@{key.sort}"

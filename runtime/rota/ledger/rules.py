@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from rota.envelope import Envelope
 from rota.exclusion import Overlap
 from rota.leases import MARGIN
-from rota.ledger.records import Record, State
+from rota.ledger.records import Record, State, holder_of, key_of_envelope, shortened
 from rota.run import Outcome
+from rota.stores.base import Key
 
 KEEP = timedelta(days=45)
 """How long a record stays after its last write: longer than any queue keeps a message."""
@@ -50,6 +51,16 @@ class Request:
     def due(self) -> datetime | None:
         """The instant that the run is for."""
         return self.envelope.scheduled_at or self.envelope.enqueued_at
+
+    @property
+    def key(self) -> Key:
+        """Where the run is on record."""
+        return key_of_envelope(self.envelope, target=self.target)
+
+    @property
+    def holder(self) -> str:
+        """As whom the run holds its lock and its unique key."""
+        return holder_of(self.key)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +106,7 @@ def decide(record: Record | None, request: Request, now: datetime) -> Start | Re
     if record.state is State.FINISHED:
         # What a person has sent again counts more than what is on record, except that it has been done.
         redriven = request.envelope.redrives > record.redrives and record.outcome is not Outcome.SUCCEEDED
-        return Start(record=_claimed(_fresh(request, record), request, now)) if redriven else Finished(record=record)
+        return Start(record=_claimed(record, request, now)) if redriven else Finished(record=record)
     if record.state is State.WAITING:
         if record.not_before is not None and now < record.not_before:
             return PutBack(until=record.not_before, reason=f"attempt {record.attempt} is not due")
@@ -103,8 +114,7 @@ def decide(record: Record | None, request: Request, now: datetime) -> Start | Re
     free_at = (record.lease_until or now) + MARGIN
     if now < free_at:
         return PutBack(until=free_at, reason=f"runs on {record.server}")
-    left = record.ended(Outcome.ABANDONED, "its lease ended", now=now)
-    return Start(record=_claimed(left, request, now))
+    return Start(record=_claimed(record, request, now))
 
 
 def token_at(now: datetime) -> int:
@@ -119,7 +129,18 @@ def _first(request: Request, now: datetime) -> Start | Refuse | TooOld:
             return TooOld(reason="too old to prove that it did not run")
         if request.skip is not None and envelope.attempt == 1:
             return Refuse(record=refused(None, request, Outcome.SKIPPED, request.skip, now))
-    return Start(record=_claimed(_fresh(request, None), request, now))
+    return Start(record=_claimed(None, request, now))
+
+
+def _before(record: Record | None, request: Request, now: datetime) -> Record:
+    """The run as it stands before what is done to it at `now`: what its last holder left is in its history."""
+    if record is None or record.state is State.FINISHED:
+        return _fresh(request, record)
+    if record.state is State.RUNNING:
+        record = record.ended(Outcome.ABANDONED, "its lease ended", now=now)
+    if request.envelope.redrives <= record.redrives:
+        return record
+    return replace(record, redrives=request.envelope.redrives, redriven_by=request.envelope.redriven_by)
 
 
 def _fresh(request: Request, before: Record | None) -> Record:
@@ -140,11 +161,12 @@ def _fresh(request: Request, before: Record | None) -> Record:
     )
 
 
-def _claimed(record: Record, request: Request, now: datetime) -> Record:
+def _claimed(record: Record | None, request: Request, now: datetime) -> Record:
+    before = _before(record, request, now)
     return replace(
-        record,
+        before,
         state=State.RUNNING,
-        token=max(record.token + 1, token_at(now)),
+        token=max(before.token + 1, token_at(now)),
         server=request.server,
         claimed_at=now,
         lease_until=now + request.lease,
@@ -156,20 +178,21 @@ def _claimed(record: Record, request: Request, now: datetime) -> Record:
 def refused(record: Record | None, request: Request, outcome: Outcome, reason: str, now: datetime) -> Record:
     """The run without an attempt, and why."""
     return replace(
-        record or _fresh(request, None),
+        _before(record, request, now),
         state=State.FINISHED,
         outcome=outcome,
-        reason=reason,
+        reason=shortened(reason),
         server=request.server,
         finished_at=now,
+        lease_until=None,
         not_before=None,
     )
 
 
 def completed(record: Record, outcome: Outcome, reason: str, now: datetime) -> Record:
     """The run with its one outcome."""
-    ended = record.ended(outcome, reason, now=now)
-    return replace(ended, state=State.FINISHED, outcome=outcome, reason=reason, finished_at=now, lease_until=None)
+    ended, said = record.ended(outcome, reason, now=now), shortened(reason)
+    return replace(ended, state=State.FINISHED, outcome=outcome, reason=said, finished_at=now, lease_until=None)
 
 
 def retried(record: Record, reason: str, now: datetime, *, not_before: datetime) -> Record:

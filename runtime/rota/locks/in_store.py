@@ -77,7 +77,7 @@ class StoreLocks:
             if (found := state.find(place.holder)) is None or found.token != place.token:
                 return None
             later = state.renewed(place.holder, lease_until=now + lease)
-            if later is None or self._write(lock_write(place.key, document, later, now)):
+            if self._write(lock_write(place.key, document, later, now)):
                 return Place(key=place.key, holder=place.holder, token=place.token, asked_to_stop=found.asked_to_stop)
         raise LedgerError(f"lock {place.key!r}: others write it all the time")
 

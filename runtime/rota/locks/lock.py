@@ -65,7 +65,8 @@ class Lease:
             raise LeaseLostError(f"lock {self.key!r}: {self._lost or 'its lease could not be renewed in time'}")
 
     def _renew(self) -> None:
-        while not self._ended.wait(self._lasts.total_seconds() / 3):
+        third = pause = self._lasts.total_seconds() / 3
+        while not self._ended.wait(pause):
             if self.is_lost:
                 self._lose("its lease could not be renewed in time")
                 return
@@ -74,12 +75,13 @@ class Lease:
                 place = self._provider.renew(self._place, lease=self._lasts)
             except LedgerError as error:
                 log.warning("lock %r was not renewed, will be tried again: %s", self.key, error)
-                self._ended.wait(1.0)
+                pause = min(1.0, third)
                 continue
             if place is None:
                 self._lose("another holds it")
                 return
             self._count_from(asked_at)
+            pause = third
 
     def _lose(self, why: str) -> None:
         self._lost = why

@@ -95,7 +95,9 @@ class LockState:
         cancels = overlap == "cancel_running"
         if waiter is not None and cancels and due > waiter.due:
             waiter = None
-        if len(others) + (waiter is not None) < limit:
+        before = self.find(holder)
+        is_back = before is not None and before.occupies(now)  # for a place that was not free: no waiter goes before it
+        if len(others) + (waiter is not None and not is_back) < limit:
             token = max(self.token + 1, least_token, int(now.timestamp() * 1000))  # as rota.ledger.rules.token_at
             place = Holder(
                 id=holder,
@@ -114,12 +116,10 @@ class LockState:
         mine = Waiter(id=holder, until=now + WAITER_KEEPS, due=due)
         return Full(state=replace(self, holders=others, waiter=mine), reason=f"waits for {by}")
 
-    def renewed(self, holder: str, *, lease_until: datetime) -> Self | None:
-        """With a later end of the holder's lease; None where it has no place any more."""
-        if (mine := self.find(holder)) is None:
-            return None
-        later = replace(mine, lease_until=lease_until)
-        return replace(self, holders=tuple(later if one is mine else one for one in self.holders))
+    def renewed(self, holder: str, *, lease_until: datetime) -> Self:
+        """With a later end of the holder's lease."""
+        later = (replace(one, lease_until=lease_until) if one.id == holder else one for one in self.holders)
+        return replace(self, holders=tuple(later))
 
     def released(self, holder: str, *, now: datetime) -> Self:
         """Without the holder, or with its place still taken until `hold_at_least` has passed."""
@@ -129,6 +129,10 @@ class LockState:
             if one.id != holder or (one.hold_until is not None and one.hold_until > now)
         )
         return replace(self, holders=kept)
+
+    def without_waiter(self, holder: str) -> Self | None:
+        """Without `holder` as the one who waits; None where it does not."""
+        return replace(self, waiter=None) if self.waiter is not None and self.waiter.id == holder else None
 
     def body(self) -> dict[str, Any]:
         """As a store keeps it."""

@@ -27,7 +27,7 @@ class Document:
     key: Key
     version: str
     body: Mapping[str, Any]
-    """Text, whole numbers, lists and mappings of such."""
+    """Text, whole numbers, lists and mappings of such. The names pk, sk, ttl and version are the store's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +56,23 @@ class ConflictError(LedgerError):
         """What stands at the keys of the writes, in their order; empty where the database did not say."""
 
 
+def already_done(current: Sequence[Document | None], writes: Sequence[Write]) -> bool:
+    """Whether these writes have been done already: a version is of one request, and that writes all or none. What it
+    wrote elsewhere may have been overwritten since."""
+    return any(
+        found is not None and found.version == write.version for found, write in zip(current, writes, strict=True)
+    )
+
+
+def conflicts(current: Sequence[Document | None], writes: Sequence[Write]) -> bool:
+    """Whether something else stands where these writes expect another version, or nothing."""
+    return any(
+        (found.version if found else None) != write.expects for found, write in zip(current, writes, strict=True)
+    )
+
+
 class Page(NamedTuple):
-    """Some of the documents of a partition, and where the next ones begin; None where there are no more."""
+    """Some of the documents of a partition, and behind which the next ones begin, if any; None for the last page."""
 
     documents: Sequence[Document]
     after: str | None
@@ -80,8 +95,8 @@ class Store(Protocol):
         ...
 
     def write(self, writes: Sequence[Write]) -> None:
-        """Write all or none. Raises `ConflictError` where a version is not the expected one, unless all these writes
-        stand there already: then this is the second try of a request that had succeeded."""
+        """Write all or none. Raises `ConflictError` where a version is not the expected one, unless one of these writes
+        stands there already: then this is the second try of a request that had succeeded."""
         ...
 
     def list(self, partition: str, *, limit: int, after: str | None = None) -> Page:

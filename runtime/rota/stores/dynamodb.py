@@ -4,6 +4,7 @@ Conditions that fail give back the item (ReturnValuesOnConditionCheckFailure), w
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html
 """
 
+import random
 import time
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -15,9 +16,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from rota.clock import Clock, SystemClock
 from rota.errors import LedgerError
-from rota.stores.base import ConflictError, Document, Key, Page, Write
+from rota.stores.base import ConflictError, Document, Key, Page, Write, already_done, conflicts
 
-_CONFLICTS = ("ConditionalCheckFailedException", "TransactionCanceledException")
+TRIES = 5
+"""Tries of a write that meets transactions of others."""
+
+CLOSE = 4.0
+"""How far apart the bounds of the server's time may be, in seconds, for it to be told: it is then at most half of that
+off, and that of two servers less apart than `rota.leases.MARGIN`."""
+
+_CONFLICTS = ("ConditionalCheckFailedException", "TransactionCanceledException", "TransactionConflictException")
 _AT_ONCE = {"None", "ConditionalCheckFailed", "TransactionConflict"}
 """Reasons for which a transaction is cancelled that mean: another write came first.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html"""
@@ -36,8 +44,8 @@ class ServerTime:
 
     @property
     def known(self) -> bool:
-        """Whether there was an answer."""
-        return self._bounds is not None
+        """Whether answers came fast enough to tell the time to within half of `CLOSE`."""
+        return self._bounds is not None and self._bounds[1] - self._bounds[0] <= CLOSE
 
     def learn(self, date: str | None, asked_at: float) -> None:
         """Take in an answer's header; `asked_at` is when it was asked for, on the monotonic clock."""
@@ -52,9 +60,11 @@ class ServerTime:
         self._bounds = (max(least, before), min(most, after)) if agrees else (least, most)
 
     def now(self) -> float:
-        """The server's time, in seconds since 1970."""
+        """The server's time, in seconds since 1970. Raises `LedgerError` where it is not known."""
         if self._bounds is None:
             raise LedgerError("the database's answers have no Date header, so its time is not known")
+        if not self.known:
+            raise LedgerError("the database answers too slowly to tell its time")
         return self._clock.monotonic() + sum(self._bounds) / 2
 
 
@@ -67,8 +77,9 @@ class DynamoDBStore:
         self._time = ServerTime(self._clock)
 
     def now(self) -> float:
-        if not self._time.known:
-            self.get(Key("time"))
+        for _ in range(3):
+            if not self._time.known:
+                self.get(Key("time"))
         return self._time.now()
 
     def get(self, key: Key) -> Document | None:
@@ -76,21 +87,18 @@ class DynamoDBStore:
         return _document(answer["Item"]) if "Item" in answer else None
 
     def write(self, writes: Sequence[Write]) -> None:
-        for _ in range(3):
+        for _ in range(TRIES):
             try:
                 self._write(writes)
                 return
             except ClientError as error:
                 current = self._current(error, writes)
-                if all(found and found.version == write.version for found, write in zip(current, writes, strict=True)):
+                if already_done(current, writes):
                     return
-                if any(
-                    (found.version if found else None) != write.expects
-                    for found, write in zip(current, writes, strict=True)
-                ):
+                if conflicts(current, writes):
                     raise ConflictError(current) from error
             # Nothing stands in the way any more: two transactions met, and the other was cancelled too.
-            time.sleep(0.05)
+            time.sleep(random.uniform(0, 0.1))
         raise LedgerError(f"table {self._table}: transactions on {writes[0].key.partition!r} keep meeting each other")
 
     def _write(self, writes: Sequence[Write]) -> None:

@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Sequence
+from copy import deepcopy
 
 from rota.clock import Clock, SystemClock
-from rota.stores.base import ConflictError, Document, Key, Page, Write
+from rota.stores.base import ConflictError, Document, Key, Page, Write, already_done, conflicts
 
 
 class MemoryStore:
@@ -25,14 +26,12 @@ class MemoryStore:
     def write(self, writes: Sequence[Write]) -> None:
         with self._lock:
             current = [self._documents.get(write.key) for write in writes]
-            if any(
-                (found.version if found else None) != write.expects
-                for found, write in zip(current, writes, strict=True)
-            ):
-                if all(found and found.version == write.version for found, write in zip(current, writes, strict=True)):
-                    return
+            if already_done(current, writes):
+                return
+            if conflicts(current, writes):
                 raise ConflictError(current)
-            self._documents |= {write.key: write.document() for write in writes}
+            # A copy: a database does not follow what the caller does to it later.
+            self._documents |= {write.key: deepcopy(write.document()) for write in writes}
 
     def list(self, partition: str, *, limit: int, after: str | None = None) -> Page:
         with self._lock:

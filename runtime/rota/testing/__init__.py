@@ -1,4 +1,4 @@
-"""For users' tests: a clock to move, queues in memory, the local AWS, and what every queue backend must do.
+"""For users' tests: a clock to move, queues in memory, the local AWS, and what every backend must do.
 
     backend = MemoryBackend()
     Client(manifest, backend=backend).enqueue(send_invoice, SendInvoice(order_id=7))
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rota.testing.local_aws import LocalAws, LocalAwsError
     from rota.testing.memory import MemoryBackend, MemoryQueue
     from rota.testing.queue_conformance import QueueConformance
+    from rota.testing.store_conformance import StoreConformance
 
 _HOMES = {
     "FakeClock": "clock",
@@ -23,6 +24,7 @@ _HOMES = {
     "MemoryBackend": "memory",
     "MemoryQueue": "memory",
     "QueueConformance": "queue_conformance",
+    "StoreConformance": "store_conformance",
 }
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "MemoryBackend",
     "MemoryQueue",
     "QueueConformance",
+    "StoreConformance",
 ]
 
 
