@@ -9,7 +9,7 @@ NODE_READY := node_modules/.ready
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.PHONY: help setup demo test unit synth conformance integration typing e2e lint types format bench clean
+.PHONY: help setup demo test unit synth conformance integration typing e2e chaos-minute chaos lint types format bench clean
 
 help: ## Show what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,7 +32,7 @@ setup: $(READY) $(NODE_READY) ## Install everything the other targets need
 demo: setup ## Deploy the example to the local AWS and watch three servers share its runs
 	@python -m examples.demo
 
-test: lint types unit synth conformance integration typing e2e ## All the tests
+test: lint types unit synth conformance integration typing e2e chaos-minute ## All the tests
 
 unit: setup ## Rules of one module each
 	@python -m pytest -q -n 2 tests/unit tests/packaging
@@ -51,6 +51,12 @@ typing: setup ## What mypy and pyright must accept and refuse in users' code
 
 e2e: setup ## The real CDK CLI against the local AWS
 	@python -m pytest -q tests/e2e
+
+chaos-minute: setup ## A short chaos of a fixed seed, and its judge on made-up logs
+	@python -m pytest -q tests/chaos
+
+chaos: setup ## Kill, stop and mislead a fleet for minutes, and count what became of its runs (CHAOS_OPTIONS="--seed 7")
+	@python -m chaos $(CHAOS_OPTIONS)
 
 lint: setup ## ruff and the import contracts
 	@ruff check .

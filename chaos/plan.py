@@ -1,0 +1,145 @@
+"""What will happen, all of it from the seed: what is sent when, and what is done to which worker."""
+
+import json
+import random
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from chaos.jobs import Work, locked, queue, scheduled
+
+STOPPED = (26.0, 32.0)
+"""Seconds that a stop lasts: longer than the lease of 15, and the visibility timeout of 25, after which another has
+the run. So who wakes up mostly finds that it is done."""
+LEAD = 5.0
+"""Seconds before the first blow, for the fleet to have its hands full."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How much of everything."""
+
+    runs: int
+    sending: float
+    """Seconds within which they are sent."""
+    stops: int
+    kills: int
+    gap: tuple[float, float]
+    """Seconds between two blows to a worker."""
+    outages: int
+    limit: float
+    """Seconds until everything must have finished."""
+
+
+MINUTE = Size(runs=150, sending=25, stops=2, kills=4, gap=(1, 4), outages=2, limit=150)
+FULL = Size(runs=500, sending=100, stops=7, kills=24, gap=(4, 9), outages=9, limit=420)
+WORKERS = 3
+OFFSETS = (30.0, -30.0, 0.0)
+"""Seconds that the workers' clocks are off."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sending:
+    """A message to send. Two of one run are a duplicate."""
+
+    at: float
+    """Seconds from the start."""
+    run: str
+    job: str
+    body: str
+    delay: int = 0
+    """Seconds that SQS holds it back."""
+    duplicate: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Where its record is: docs/ledger.md."""
+        sort = self.run.removeprefix(f"{self.job}@")
+        return f"run#{self.job}", sort if "~" in sort else f"{sort}#{queue.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blow:
+    """Something bad that happens to a worker."""
+
+    kind: Literal["kill", "stop"]
+    wait: float
+    """Seconds after it was well again from the last one."""
+    seconds: float
+    """How long until it is started again, or continued."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One run of the harness."""
+
+    sendings: list[Sending]
+    """In the order of their times."""
+    blows: list[list[Blow]]
+    """For each worker, one after the other."""
+
+    @property
+    def runs(self) -> dict[str, Sending]:
+        """The first message of each run."""
+        return {sending.run: sending for sending in reversed(self.sendings)}
+
+
+def make_plan(seed: int, size: Size, now: datetime) -> Plan:
+    """The plan of a seed; `now` is what occurrences are counted back from."""
+    chance = random.Random(f"{seed}/plan")
+    sendings: list[Sending] = []
+    for number in range(size.runs):
+        first = _sending(chance, size, now, number)
+        sendings.append(first)
+        if chance.random() < 0.2:
+            later, delay = chance.uniform(0, 10), chance.choice([0, 0, chance.randint(1, 20)])
+            again = {"at": first.at + later, "delay": delay, "duplicate": True}
+            sendings.append(Sending(**(asdict(first) | again)))
+    return Plan(sendings=sorted(sendings, key=lambda sending: sending.at), blows=_blows(chance, size))
+
+
+def _sending(chance: random.Random, size: Size, now: datetime, number: int) -> Sending:
+    at = chance.uniform(0, size.sending)
+    locks = chance.random() < 0.4
+    job = chance.choice(locked if locks else scheduled)
+    # The long ones, which outlast a lease, early: or the harness would wait for them at the end.
+    long = at < size.sending / 3 and chance.random() < 0.08
+    work = Work(
+        seconds=round(chance.uniform(16, 25) if long else chance.uniform(0.05, 3), 3),
+        account=f"{chance.randrange(20)}" if locks else "",
+        fails=1 if chance.random() < 0.1 else 0,
+        obeys=chance.random() < 0.5,
+    )
+    body = {"rota": 1, "job": job.name, "payload": asdict(work)}
+    if job.schedule:
+        instant = now.replace(second=0, microsecond=0) - timedelta(minutes=number)
+        written = instant.isoformat().replace("+00:00", "Z")
+        run = f"{job.name}@{written}"
+        body["scheduled_at"] = written
+    else:
+        enqueued_at = (now + timedelta(seconds=at)).isoformat().replace("+00:00", "Z")
+        run = f"{job.name}@{enqueued_at}~{chance.getrandbits(64):016x}"
+        body |= {"run": run, "enqueued_at": enqueued_at}
+    return Sending(at=at, run=run, job=job.name, body=json.dumps(body))
+
+
+def _blows(chance: random.Random, size: Size) -> list[list[Blow]]:
+    """Dealt like cards, so that no worker is spared."""
+    hands: list[list[Blow]] = [[] for _ in range(WORKERS)]
+    first = chance.randrange(WORKERS)
+    for number in range(size.stops + size.kills):
+        stops = number < size.stops
+        blow = Blow(
+            kind="stop" if stops else "kill",
+            wait=chance.uniform(*size.gap),
+            seconds=chance.uniform(*STOPPED) if stops else chance.uniform(0, 3),
+        )
+        hands[(first + number) % WORKERS].append(blow)
+    for hand in hands:
+        chance.shuffle(hand)
+        # A stop last: what a kill leaves is hidden for a visibility timeout, for which the harness would wait at the
+        # end. What a stop leaves comes back while it lasts.
+        if stop := next((blow for blow in hand if blow.kind == "stop"), None):
+            hand.remove(stop)
+            hand.append(stop)
+    return hands
