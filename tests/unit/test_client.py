@@ -1,6 +1,7 @@
 """Enqueueing."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from rota import Client, EnqueueError, EnqueueFailure, Job, Manifest, PartialEnqueueError, PayloadError, Queue
+from rota.digests import payload_digest
 from rota.errors import BackendError
 from rota.queues.base import Message, Outgoing, SendFailure
 from rota.testing import FakeClock, MemoryBackend
@@ -53,11 +55,23 @@ def test_a_run_goes_to_the_queue_of_its_job(client: Client, backend: MemoryBacke
             "job": "send-invoice",
             "run": run_id,
             "payload": {"order_id": 7, "text": ""},
+            "digest": payload_digest(SendInvoice),
             "enqueued_at": "2026-01-01T00:00:00Z",
         }
     ]
-    client.enqueue(tidy_up)
-    assert [message["job"] for message in sent(backend, "reports")] == ["tidy-up"]
+    run_id = client.enqueue(tidy_up)
+    assert sent(backend, "reports") == [
+        {"rota": 1, "job": "tidy-up", "run": run_id, "enqueued_at": "2026-01-01T00:00:00Z"}
+    ]
+
+
+def test_run_ids_name_the_job_and_sort_by_time(client: Client, clock: FakeClock) -> None:
+    ids = []
+    for _ in range(5):
+        ids.append(client.enqueue(tidy_up))
+        clock.advance(1.5)
+    assert ids == sorted(ids)
+    assert all(re.fullmatch(r"tidy-up@2026-01-01T00:00:0\d(\.5\d*)?Z~[0-9a-f]{16}", one) for one in ids)
 
 
 @pytest.mark.parametrize("delay", [timedelta(), timedelta(seconds=1), timedelta(minutes=15)])

@@ -2,12 +2,9 @@
 
 from dataclasses import FrozenInstanceError, dataclass
 from datetime import timedelta
-from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from rota import Cron, Every, Job, Manifest, ManifestError, Queue, Retry
 
@@ -85,45 +82,6 @@ def test_limits_of_queues(arguments: dict[str, Any], said: str) -> None:
 def test_the_widest_queues() -> None:
     Queue(name="a", visibility_timeout=2 * SECOND, max_deliveries=1)
     Queue(name="a", visibility_timeout=12 * HOUR, max_deliveries=1000)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        ({"attempts": 0}, "attempts must be a whole number from 1 to 100; got 0"),
-        ({"attempts": 101}, "attempts must be a whole number from 1 to 100; got 101"),
-        ({"backoff": -SECOND}, "backoff must be from 0:00:00 to 0:15:00"),
-        ({"backoff": 16 * MINUTE}, "backoff must be from 0:00:00 to 0:15:00; got 0:16:00"),
-        ({"max_backoff": HOUR}, "max_backoff must be from 0:00:00 to 0:15:00; got 1:00:00"),
-        ({"jitter": 1.5}, "jitter must be a number from 0 to 1; got 1.5"),
-        ({"jitter": float("nan")}, "jitter must be a number from 0 to 1; got nan"),
-        ({"jitter": "half"}, "jitter must be a number from 0 to 1; got 'half'"),
-    ],
-)
-def test_limits_of_retries(arguments: dict[str, Any], said: str) -> None:
-    assert refusal(Retry, **arguments).startswith(f"Retry: {said}")
-
-
-@given(
-    attempt=st.integers(1, 100),
-    backoff=st.timedeltas(timedelta(), 15 * MINUTE),
-    most=st.timedeltas(timedelta(), 15 * MINUTE),
-    jitter=st.floats(0, 1),
-    seed=st.integers(),
-)
-def test_waits_between_attempts(attempt: int, backoff: timedelta, most: timedelta, jitter: float, seed: int) -> None:
-    retry = Retry(backoff=backoff, max_backoff=most, jitter=jitter)
-    wait = retry.wait_after(attempt, chance=Random(seed))
-    full = timedelta(seconds=min(backoff.total_seconds() * 2.0 ** (attempt - 1), most.total_seconds()))
-    slack = timedelta(microseconds=2)
-    assert full * (1 - jitter) - slack <= wait <= full + slack
-    assert timedelta() <= wait <= 15 * MINUTE
-
-
-def test_waits_double_up_to_the_longest() -> None:
-    retry = Retry(backoff=10 * SECOND, max_backoff=MINUTE, jitter=0)
-    waits = [retry.wait_after(attempt, chance=Random(0)).total_seconds() for attempt in range(1, 6)]
-    assert waits == [10, 20, 40, 60, 60]
 
 
 @pytest.mark.parametrize("handler", ["shop:run", "shop.billing:send", "shop.billing:Class.method"])

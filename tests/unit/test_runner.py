@@ -1,34 +1,34 @@
 """One delivery: from a message to what is to be done with it."""
 
+from __future__ import annotations
+
 import asyncio
-import json
 import logging
-import os
-import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
-from types import ModuleType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rota import Cron, Every, Job, Manifest, Once, Outcome, Queue, Retry, Run, logs
-from rota.async_handlers import event_loop
+from rota import Cron, Every, Job, Manifest, Once, Outcome, Queue, Retry, Run
 from rota.envelope import Envelope
 from rota.queues.base import MAX_BYTES
 from rota.run import Stop
 from rota.runner import Runner
-from rota.verdicts import Acknowledge, DeadLetter, SendAgain, Verdict
 from rota.testing import FakeClock
+from rota.verdicts import Acknowledge, DeadLetter, SendAgain, Verdict
+
+if TYPE_CHECKING:
+    from tests.unit.conftest import Fleet
 
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 q = Queue(name="billing")
+UNKNOWN = "no server could read it for 1:00:00: its job is not in this server's manifest"
 
 
 @dataclass(frozen=True)
@@ -44,43 +44,6 @@ class Slow:
 
     def __post_init__(self) -> None:
         type(self).wait()
-
-
-class Fleet:
-    """A server whose job "work" does what a test says."""
-
-    def __init__(self, module: ModuleType) -> None:
-        self.module = module
-        self.clock = FakeClock(NOW)
-        self.runs: list[Run] = []
-
-    def runner(self, handle: Callable[..., Any] | None = None, **declared: Any) -> Runner:
-        def note(run: Run) -> None:
-            self.runs.append(run)
-
-        vars(self.module)["handle"] = handle or note
-        job: Job[Any] = Job(**{"name": "work", "handler": "shop_runner:handle", "target": q, **declared})
-        return Runner(Manifest(name="shop", jobs=[job]), clock=self.clock, chance=Random(1))
-
-    def deliver(self, runner: Runner, envelope: Envelope | str, stop: Stop | None = None) -> Verdict:
-        body = envelope if isinstance(envelope, str) else envelope.encode()
-        return runner.run(body, queue="billing", stop=stop or Stop())
-
-
-@pytest.fixture
-def fleet(monkeypatch: pytest.MonkeyPatch) -> Fleet:
-    module = ModuleType("shop_runner")
-    monkeypatch.setitem(sys.modules, "shop_runner", module)
-    return Fleet(module)
-
-
-@pytest.fixture
-def recorded(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    factory = logging.getLogRecordFactory()
-    logs.install()
-    caplog.set_level(logging.INFO)
-    yield caplog
-    logging.setLogRecordFactory(factory)
 
 
 FIELDS = ("rota_job", "rota_run", "rota_attempt", "rota_queue")
@@ -222,13 +185,23 @@ def test_after_the_last_attempt_it_is_a_dead_letter_that_says_all(fleet: Fleet) 
     verdict = fleet.deliver(runner, replace(NEW, attempt=2))
     body, attributes = dead(verdict)
     assert verdict.outcome is Outcome.FAILED
+    assert attributes.pop("rota.traceback").isalnum()
     assert attributes == {
         "rota.reason": "attempts exhausted (2): KeyError: 'x'",
+        "rota.error": "KeyError: 'x'",
         "rota.job": "work",
-        "rota.attempt": "2",
+        "rota.attempts": "2",
         "rota.run": "r1",
     }
-    assert Envelope.decode(body) == replace(NEW, attempt=2, error="KeyError: 'x'")
+    assert Envelope.decode(body) == replace(NEW, redrives=1, error="KeyError: 'x'")
+
+
+def test_a_dead_letter_that_is_sent_again_as_it_lies_has_all_its_attempts(fleet: Fleet) -> None:
+    runner = fleet.runner(failing(KeyError("x")), retry=Retry(attempts=2))
+    came = replace(NEW, attempt=2, handed_back_at=NOW, not_before=NOW, redrives=3, redriven_by="ada")
+    body, _ = dead(fleet.deliver(runner, came))
+    assert Envelope.decode(body) == replace(NEW, redrives=4, redriven_by="ada", error="KeyError: 'x'")
+    assert again(fleet.deliver(runner, body)).attempt == 2
 
 
 def test_a_run_counts_its_attempts_to_the_end(fleet: Fleet) -> None:
@@ -238,7 +211,7 @@ def test_a_run_counts_its_attempts_to_the_end(fleet: Fleet) -> None:
         envelope = again(verdict)
         attempts.append(envelope.attempt)
     assert attempts == [1, 2, 3, 4, 5]
-    assert dead(verdict)[1]["rota.attempt"] == "5"
+    assert dead(verdict)[1]["rota.attempts"] == "5"
 
 
 class Mute(Exception):
@@ -301,7 +274,7 @@ def test_what_cannot_be_read_is_a_dead_letter_at_once(fleet: Fleet, body: str, r
 
 def test_a_payload_that_does_not_fit_is_a_dead_letter_at_once(fleet: Fleet) -> None:
     verdict = fleet.deliver(fleet.runner(payload=Report), replace(NEW, payload={"kind": 5}))
-    assert verdict.outcome is None
+    assert verdict.outcome is Outcome.FAILED
     assert verdict.reason == "payload cannot be read: Report: kind: Input should be a valid string; got 5"
     assert dead(verdict)[1]["rota.run"] == "r1"
 
@@ -361,9 +334,9 @@ def test_whatever_a_message_holds_it_is_this_messages_trouble_alone(
     fleet: Fleet, recorded: pytest.LogCaptureFixture, body: str, declared: dict[str, Any], reason: str
 ) -> None:
     verdict = fleet.deliver(fleet.runner(**declared), body)
-    assert verdict.outcome is None
+    assert verdict.outcome is Outcome.FAILED
     assert verdict.reason.startswith(reason)
-    assert dead(verdict)[0] == body, "as it came: what cannot be read may not be written again either"
+    assert Envelope.decode(dead(verdict)[0]) == replace(Envelope.decode(body), redrives=1)
     assert {name: dead(verdict)[1][name] for name in ("rota.job", "rota.run")} == {"rota.job": "work", "rota.run": "r1"}
     (record,) = recorded.records
     assert record.levelname == "ERROR"
@@ -411,7 +384,7 @@ def test_an_unknown_job_is_handed_back_for_an_hour_and_then_dead(fleet: Fleet) -
         fleet.clock.advance(MINUTE)
         backs += 1
     assert backs == 60
-    assert verdict.reason == "no server knew the job for 1:00:00"
+    assert verdict.reason == UNKNOWN
     assert dead(verdict)[1]["rota.job"] == "newer"
 
 
@@ -421,7 +394,7 @@ def test_a_hand_back_dated_ahead_counts_from_now(fleet: Fleet) -> None:
     handed_back = again(fleet.deliver(runner, ahead))
     assert handed_back.handed_back_at == NOW
     fleet.clock.advance(HOUR)
-    assert fleet.deliver(runner, handed_back).reason == "no server knew the job for 1:00:00"
+    assert fleet.deliver(runner, handed_back).reason == UNKNOWN
 
 
 def test_hand_backs_are_no_attempts(fleet: Fleet) -> None:
@@ -519,168 +492,3 @@ def test_an_occurrence_that_fails_keeps_its_time_and_its_id(fleet: Fleet) -> Non
     runner = fleet.runner(failing(ValueError()), schedule=Cron("0 2 * * *"))
     retried = again(fleet.deliver(runner, Envelope(job="work", fired_at=NOW + 2 * HOUR + SECOND)))
     assert (retried.run, retried.scheduled_at) == ("work@2026-01-01T02:00:00Z", NOW + 2 * HOUR)
-
-
-# Async handlers
-
-
-def test_async_handlers_share_one_loop_in_a_thread_of_its_own(fleet: Fleet) -> None:
-    seen: list[Any] = []
-
-    async def handle() -> None:
-        await asyncio.sleep(0)
-        seen.append((asyncio.get_running_loop(), threading.current_thread()))
-
-    runner = fleet.runner(handle)
-    for _ in range(2):
-        assert fleet.deliver(runner, NEW).outcome is Outcome.SUCCEEDED
-    assert seen[0] == seen[1]
-    assert seen[0][1] is not threading.current_thread()
-
-
-def test_workers_of_a_process_share_the_loop(fleet: Fleet) -> None:
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    async def handle() -> None:
-        loops.append(asyncio.get_running_loop())
-
-    for _ in range(2):
-        assert fleet.deliver(fleet.runner(handle), NEW).outcome is Outcome.SUCCEEDED
-    assert loops[0] is loops[1]
-    assert [thread.name for thread in threading.enumerate()].count("rota-async") == 1
-
-
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_after_a_fork_the_child_has_a_loop_of_its_own_and_the_parent_keeps_its(fleet: Fleet) -> None:
-    async def handle() -> None:
-        await asyncio.sleep(0)
-
-    runner = fleet.runner(handle)
-    assert fleet.deliver(runner, NEW).outcome is Outcome.SUCCEEDED
-    with event_loop._lock:  # held by another thread while this one forks
-        child = os.fork()
-        if child == 0:
-            threading.Timer(20, os._exit, [2]).start()
-            ended = 1
-            try:
-                ended = 0 if fleet.deliver(runner, NEW).outcome is Outcome.SUCCEEDED else 1
-            finally:  # whatever happens, no second pytest goes on here
-                os._exit(ended)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert fleet.deliver(runner, NEW).outcome is Outcome.SUCCEEDED
-
-
-def test_a_plain_function_that_returns_a_coroutine_is_awaited(fleet: Fleet) -> None:
-    async def work() -> None:
-        raise ValueError("it ran")
-
-    assert fleet.deliver(fleet.runner(lambda: work()), NEW).reason == "ValueError: it ran"  # noqa: PLW0108 - not async
-
-
-def test_at_its_deadline_an_async_handler_is_cancelled(fleet: Fleet) -> None:
-    cancelled = threading.Event()
-
-    async def handle() -> None:
-        try:
-            await asyncio.sleep(600)
-        finally:
-            cancelled.set()
-
-    verdict = fleet.deliver(fleet.runner(handle, timeout=SECOND), NEW)
-    assert cancelled.is_set()
-    assert (verdict.outcome, verdict.reason) == (Outcome.FAILED, "TimeoutError: cancelled at its deadline, after 1.0 s")
-
-
-def test_a_timeout_of_the_handlers_own_is_told_as_that(fleet: Fleet) -> None:
-    async def handle() -> None:
-        raise TimeoutError("the database did not answer")
-
-    verdict = fleet.deliver(fleet.runner(handle, timeout=MINUTE), NEW)
-    assert verdict.reason == "TimeoutError: the database did not answer"
-
-
-def test_system_exit_in_an_async_handler_fails_its_run_and_leaves_the_loop_alive(fleet: Fleet) -> None:
-    ends = iter([SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError(), None])
-
-    async def handle() -> None:
-        if (error := next(ends)) is not None:
-            raise error
-
-    runner = fleet.runner(handle)
-    assert fleet.deliver(runner, NEW).reason == "SystemExit: 3"
-    assert fleet.deliver(runner, NEW).reason == "KeyboardInterrupt: "
-    assert fleet.deliver(runner, NEW).reason == "RuntimeError: the handler was cancelled from within"
-    assert fleet.deliver(runner, NEW).outcome is Outcome.SUCCEEDED
-
-
-# Logs
-
-
-def test_every_record_of_a_run_says_whose_it_is(fleet: Fleet, recorded: pytest.LogCaptureFixture) -> None:
-    def handle() -> None:
-        extra = {"job": 7, "attempt": 7, "queue": 7, "run_id": 7}
-        logging.getLogger("shop.billing").warning("from the application", extra=extra)
-
-    logging.getLogger("shop").info("before")
-    fleet.deliver(fleet.runner(handle), replace(NEW, attempt=2))
-    logging.getLogger("shop").info("after")
-    before, *during, after = recorded.records
-    assert [record.name for record in during] == ["shop.billing", "rota.run"]
-    for record in during:
-        assert [vars(record)[name] for name in FIELDS] == ["work", "r1", 2, "billing"]
-    for record in (before, after):
-        assert not set(FIELDS) & set(vars(record))
-
-
-def test_records_of_hand_backs_say_whose_they_are(fleet: Fleet, recorded: pytest.LogCaptureFixture) -> None:
-    runner = fleet.runner()
-    fleet.deliver(runner, replace(NEW, job="newer", attempt=2))
-    fleet.deliver(runner, replace(NEW, job="newer", attempt=2, handed_back_at=NOW - HOUR))
-    handed_back, gone = recorded.records
-    assert (handed_back.levelname, gone.levelname) == ("WARNING", "ERROR")
-    for record in recorded.records:
-        assert [vars(record)[name] for name in FIELDS] == ["newer", "r1", 2, "billing"]
-
-
-def test_a_record_of_a_message_that_cannot_be_read_says_where(fleet: Fleet, recorded: pytest.LogCaptureFixture) -> None:
-    fleet.deliver(fleet.runner(), "hello")
-    (record,) = recorded.records
-    assert (record.levelname, vars(record)["rota_queue"]) == ("ERROR", "billing")
-    assert record.getMessage().startswith("a message in queue billing cannot be read: not JSON: ")
-
-
-def test_async_runs_side_by_side_keep_their_records_apart(fleet: Fleet, recorded: pytest.LogCaptureFixture) -> None:
-    together = threading.Barrier(2, timeout=20)
-
-    async def handle(run: Run) -> None:
-        await asyncio.to_thread(together.wait)
-        logging.getLogger("shop").info("run %s", run.id)
-        await asyncio.create_task(inner(run))
-
-    async def inner(run: Run) -> None:
-        logging.getLogger("shop").info("run %s", run.id)
-
-    runner = fleet.runner(handle)
-    threads = [
-        threading.Thread(target=fleet.deliver, args=(runner, Envelope(job="work", run=name))) for name in ("r1", "r2")
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    told = [record for record in recorded.records if record.name == "shop"]
-    assert len(told) == 4
-    assert all(record.getMessage() == f"run {vars(record)['rota_run']}" for record in told)
-
-
-def test_installing_twice_is_once(recorded: pytest.LogCaptureFixture) -> None:
-    factory = logging.getLogRecordFactory()
-    logs.install()
-    assert logging.getLogRecordFactory() is factory
-
-
-def test_the_fields_are_in_the_record_for_any_formatter(fleet: Fleet, recorded: pytest.LogCaptureFixture) -> None:
-    fleet.deliver(fleet.runner(), NEW)
-    formatter = logging.Formatter("%(rota_job)s %(rota_run)s %(rota_attempt)d %(rota_queue)s")
-    assert formatter.format(recorded.records[-1]).startswith("work r1 1 billing")
-    assert json.dumps({name: vars(recorded.records[-1])[name] for name in FIELDS})

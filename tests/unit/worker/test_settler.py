@@ -10,8 +10,8 @@ import pytest
 from rota import BackendError, Outcome, Queue
 from rota.queues.base import Outgoing, SendFailure
 from rota.queues.memory import MemoryQueue
-from rota.verdicts import Acknowledge, DeadLetter, SendAgain, Verdict
 from rota.testing import FakeClock
+from rota.verdicts import Acknowledge, DeadLetter, SendAgain, Verdict
 from rota.worker.held import Held, Source
 from rota.worker.keeper import Keeper
 from rota.worker.settler import Settler

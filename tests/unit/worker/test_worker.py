@@ -131,11 +131,13 @@ def test_a_failing_run_is_tried_again_then_dead_lettered_with_its_reason(scene: 
         eventually(lambda: len(scene.backend.queue("billing")) == 0)
     (dead,) = scene.backend.dead_letters("billing").waiting
     assert attempts == [1, 2, 3]
+    assert dead.attributes.pop("rota.traceback")
     assert dead.attributes == {
         "rota.reason": "attempts exhausted (3): ValueError: no such order",
+        "rota.error": "ValueError: no such order",
         "rota.job": "fail",
         "rota.run": run_id,
-        "rota.attempt": "3",
+        "rota.attempts": "3",
     }
 
 
@@ -370,7 +372,7 @@ def test_starting_twice_starts_once(scene: Scene) -> None:
     worker = scene.worker(concurrency=3)
     before = threading.active_count()
     with worker.start().start():
-        assert threading.active_count() - before == 3 + 1 + 2  # slots, a poller, keeper and settler
+        assert threading.active_count() - before == 3 + 1 + 3  # slots, a poller, keeper, renewer and settler
 
 
 def test_a_worker_can_be_switched_off_by_the_environment(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -487,7 +489,7 @@ def test_started_from_many_threads_it_starts_once(scene: Scene) -> None:
         starter.start()
     for starter in starters:
         starter.join()
-    assert threading.active_count() - before == 3 + 1 + 2
+    assert threading.active_count() - before == 3 + 1 + 3
     assert worker.stop()
     assert threading.active_count() == before
 
