@@ -59,5 +59,6 @@ class Retry:
 
     def wait_after(self, attempt: int, *, chance: random.Random) -> timedelta:
         """How long to wait after `attempt` (counted from 1) has failed."""
-        doubled: timedelta = self.backoff * 2 ** min(attempt - 1, 30)
-        return min(doubled, self.max_backoff) * (1 - self.jitter * chance.random())
+        # In seconds: a timedelta overflows before the last of 100 attempts.
+        wait = min(self.backoff.total_seconds() * 2.0 ** (attempt - 1), self.max_backoff.total_seconds())
+        return timedelta(seconds=wait * (1 - self.jitter * chance.random()))
