@@ -9,7 +9,7 @@ NODE_READY := node_modules/.ready
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.PHONY: help setup demo test unit synth conformance integration typing e2e chaos-minute chaos lint types format bench clean
+.PHONY: help setup demo test unit synth conformance integration typing e2e chaos-minute chaos lint types format bench cost clean
 
 help: ## Show what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -72,6 +72,9 @@ format: setup ## Let ruff rewrite
 
 bench: setup ## Measure the worker beside its peers (about 10 minutes; BENCH_OPTIONS=--quick for a look)
 	@python -m benchmarks $(BENCH_OPTIONS)
+
+cost: setup ## Count what runs cost at AWS, into docs/cost.md (about 2 minutes)
+	@python -m benchmarks.cost --write
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) node_modules cdk.out .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,45 @@
+"""What `make bench` holds rota to: an aim is met on its bound, and not beyond it."""
+
+from typing import Any
+
+import pytest
+from benchmarks.aims import Aim, check
+
+
+@pytest.mark.parametrize(
+    ("aim", "bound", "verdict"),
+    [
+        (Aim("cpu", 1.3, most=1.3), "≤ 1.3", "met"),
+        (Aim("cpu", 1.31, most=1.3), "≤ 1.3", "not met"),
+        (Aim("pace", 0.95, least=0.95), "≥ 0.95", "met"),
+        (Aim("pace", 0.949, least=0.95), "≥ 0.95", "not met"),
+        (Aim("starts", 24, 24, 24), "= 24", "met"),
+        (Aim("starts", 25, 24, 24), "= 24", "not met"),
+        (Aim("starts", 23, 24, 24), "= 24", "not met"),
+        (Aim("lost", 1, 0, 0), "= 0", "not met"),
+        (Aim("cpu", 9.9), "-", "reported"),
+    ],
+)
+def test_an_aim_is_met_on_its_bound_and_not_beyond(aim: Aim, bound: str, verdict: str) -> None:
+    assert (aim.bound, aim.verdict) == (bound, verdict)
+
+
+def failures(**changes: int) -> dict[str, Any]:
+    """The results of a run in which nothing went wrong, but for `changes`."""
+    found = {"starts": 1, "backlog": 24, "back": 8, "lost": 0} | changes
+    signal = {"jobs": 12, "running_at_signal": 4, "came_back_at_once": found["back"], "lost": found["lost"]}
+    return {
+        "long_job": {"rota": {"starts": found["starts"]}},
+        "backlog": {"rota": {"jobs": 24, "starts": found["backlog"]}},
+        "sigterm": {"rota": signal},
+        "sigkill": {"rota": signal},
+    }
+
+
+def test_one_start_all_unstarted_back_nothing_lost_is_met() -> None:
+    assert [aim.verdict for aim in check(failures())] == ["met"] * 6
+
+
+@pytest.mark.parametrize("change", [{"starts": 2}, {"backlog": 25}, {"back": 7}, {"lost": 1}])
+def test_any_other_failure_number_is_not(change: dict[str, int]) -> None:
+    assert "not met" in [aim.verdict for aim in check(failures(**change))]
