@@ -1,7 +1,7 @@
 """Whether a run may start: its time, its deadline, and what the ledger says."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -63,7 +63,8 @@ class Admission:
             return self._again(envelope, wait, answer.reason)
         if isinstance(answer, Finished) and answer.record.outcome is Outcome.FAILED:
             # The dead letter may not have got there: it is sent after the outcome is on record.
-            return dead(envelope, answer.record.reason, Outcome.FAILED)
+            redrives = max(envelope.redrives, answer.record.redrives)
+            return dead(replace(envelope, redrives=redrives), answer.record.reason, Outcome.FAILED)
         if isinstance(answer, Finished):
             return Verdict(Outcome.SKIPPED, f"it has {answer.record.outcome} already", Acknowledge())
         if isinstance(answer, Refuse):

@@ -4,7 +4,7 @@ import inspect
 import logging
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from rota import handlers, logs, payloads
@@ -74,7 +74,7 @@ class Runner:
                 return self._unreadable(job, body, envelope, "occurrence cannot be computed", trouble)
             try:
                 if job is None:
-                    return self._hand_back(envelope, "its job is not in this server's manifest")
+                    return self._hand_back(None, envelope, "its job is not in this server's manifest")
                 return self._attempt(job, body, envelope, run)
             except LedgerError as error:
                 return self._without_ledger(envelope, error)
@@ -88,14 +88,16 @@ class Runner:
             payload = payloads.decode(job.payload, given) if job.payload else None
         except BaseException as error:  # noqa: BLE001 - the user's validators raise anything, and pydantic's panics are no Exception
             if envelope.digest is not None and envelope.digest != payload_digest(job.payload):
-                return self._hand_back(envelope, f"its payload is of another version: {_said(error)}")
+                return self._hand_back(job, envelope, f"its payload is of another version: {_said(error)}")
             return self._unreadable(job, body, envelope, "payload cannot be read", error)
         admitted = self._admission.ask(job, payload, envelope)
         if isinstance(admitted, Verdict):
             log.info("%s is not started: %s", job.name, admitted.reason)
             return admitted
         if (claim := admitted.claim) is not None:
-            envelope = replace(envelope, attempt=claim.record.attempt, not_before=None)
+            # What is on record counts: the message may be a duplicate from before an attempt or a redrive.
+            on_record = claim.record
+            envelope = replace(envelope, attempt=on_record.attempt, redrives=on_record.redrives, not_before=None)
             run.stop.claim = claim
             run = run.stop.run = replace(run, attempt=claim.record.attempt, token=claim.token)
         with logs.of_run(run):
@@ -156,32 +158,39 @@ class Runner:
         if failure.retry_after is not None:
             wait = failure.retry_after
         failure.log(log, logging.WARNING, f"{after}; again in {wait.total_seconds():.1f} s")
-        not_before = self._admission.now() + wait if wait > MAX_DELAY else None
-        again = replace(envelope, attempt=envelope.attempt + 1, not_before=not_before)
-        return self._complete(claim, Verdict(Outcome.FAILED, failure.said, SendAgain(fitting(again), wait)), wait)
+        try:
+            due = (self._clock.now() if claim is None else self._admission.now()) + wait
+        except LedgerError as error:
+            return self._not_on_record(Outcome.FAILED, error)
+        again = replace(envelope, attempt=envelope.attempt + 1, not_before=due if wait > MAX_DELAY else None)
+        verdict = Verdict(Outcome.FAILED, failure.said, SendAgain(fitting(again), wait))
+        return self._complete(claim, verdict, retry_at=due)
 
-    def _complete(self, claim: Claim | None, verdict: Verdict, wait: timedelta | None = None) -> Verdict:
+    def _complete(self, claim: Claim | None, verdict: Verdict, *, retry_at: datetime | None = None) -> Verdict:
         """The verdict, once it is on record; another, where it cannot be."""
         if claim is None or verdict.outcome is None:
             return verdict
-        retry_at = None if wait is None else self._admission.now() + wait
         try:
             if claim.complete(verdict.outcome, verdict.reason, retry_at=retry_at):
                 return verdict
         except LedgerError as error:
-            log.error("the outcome %s could not be put on record, the run may run again: %s", verdict.outcome, error)
-            return Verdict(None, f"not on record: {error}", Leave())
+            return self._not_on_record(verdict.outcome, error)
         log.error("another server has taken this run over: its outcome %s does not count here", verdict.outcome)
         return Verdict(Outcome.ABANDONED, "taken over by another server", Leave())
 
-    def _hand_back(self, envelope: Envelope, why: str) -> Verdict:
+    def _not_on_record(self, outcome: Outcome, error: LedgerError) -> Verdict:
+        log.error("the outcome %s could not be put on record, the run may run again: %s", outcome, error)
+        return Verdict(None, f"not on record: {error}", Leave())
+
+    def _hand_back(self, job: Job[Any] | None, envelope: Envelope, why: str) -> Verdict:
         """For what this server cannot read: a newer, or an older, may."""
         now = self._clock.now()
         # Not later than now, whatever another clock or language wrote: an hour that has not begun would never end.
         since = min(envelope.handed_back_at or now, now)
         if now - since >= HAND_BACK_FOR:
             log.error("run %s: %s, for an hour; dead-lettered", envelope.run, why)
-            return dead(envelope, f"no server could read it for {HAND_BACK_FOR}: {why}")
+            verdict = dead(envelope, f"no server could read it for {HAND_BACK_FOR}: {why}", Outcome.FAILED)
+            return self._refused(job, envelope, verdict)
         log.warning("run %s: %s; handed back", envelope.run, why)
         again = replace(envelope, handed_back_at=since)
         return Verdict(None, why, SendAgain(fitting(again), self._a_while()))
@@ -209,16 +218,19 @@ class Runner:
         trace = None if isinstance(error, RotaError) else error
         log.error("%s: %s; dead-lettered", envelope.job, reason, exc_info=trace)
         try:
-            if claim is not None:
-                claim.complete(Outcome.FAILED, reason)
-            elif job is not None:
-                self._admission.refuse(job, envelope, reason)
-        except LedgerError as missing:
-            log.warning("run %s is not on record: %s", envelope.run, missing)
-        try:
-            return dead(envelope, reason, Outcome.FAILED)
+            verdict = dead(envelope, reason, Outcome.FAILED)
         except Exception:  # noqa: BLE001 - such as a payload nested too deeply to be written again
-            return dead_as_it_came(body, reason, envelope)
+            verdict = dead_as_it_came(body, reason, envelope)
+        return self._refused(job, envelope, verdict) if claim is None else self._complete(claim, verdict)
+
+    def _refused(self, job: Job[Any] | None, envelope: Envelope, verdict: Verdict) -> Verdict:
+        """The verdict of a run that gets no attempt; on record, if the job is known and the ledger answers."""
+        try:
+            if job is not None:
+                self._admission.refuse(job, envelope, verdict.reason)
+        except LedgerError as error:
+            log.warning("run %s is not on record: %s", envelope.run, error)
+        return verdict
 
 
 _SUCCEEDED = Verdict(Outcome.SUCCEEDED, "handler returned", Acknowledge())

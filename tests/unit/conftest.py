@@ -35,7 +35,7 @@ class Watched:
 
     def _asked(self) -> None:
         if self.silent:
-            self.clock.advance(5)  # so long it takes until that is known
+            self.clock.advance(50)  # a lease: nobody waits longer for an answer
             raise LedgerError("no answer")
 
     def now(self) -> float:
