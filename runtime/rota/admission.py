@@ -66,7 +66,7 @@ class Admission:
             redrives = max(envelope.redrives, answer.record.redrives)
             return dead(replace(envelope, redrives=redrives), answer.record.reason, Outcome.FAILED)
         if isinstance(answer, Finished):
-            return Verdict(Outcome.SKIPPED, f"it has {answer.record.outcome} already", Acknowledge())
+            return Verdict(Outcome.SKIPPED, f"it is on record as {answer.record.outcome}", Acknowledge())
         if isinstance(answer, Refuse):
             return Verdict(Outcome.SKIPPED, answer.record.reason, Acknowledge())
         return dead(envelope, answer.reason, Outcome.FAILED)

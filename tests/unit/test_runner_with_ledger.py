@@ -65,7 +65,7 @@ def failing(*errors: BaseException) -> Callable[[], None]:
 def test_of_a_finished_run_is_skipped_and_acknowledged(fleet: Fleet) -> None:
     runner, other = fleet.runner(ledger=True), fleet.runner(ledger=True)
     assert fleet.deliver(runner, DUE) == Verdict(Outcome.SUCCEEDED, "handler returned", Acknowledge())
-    assert fleet.deliver(other, DUE) == Verdict(Outcome.SKIPPED, "it has succeeded already", Acknowledge())
+    assert fleet.deliver(other, DUE) == Verdict(Outcome.SKIPPED, "it is on record as succeeded", Acknowledge())
     assert [run.id for run in fleet.runs] == [RUN_ID]
     assert fleet.runs[0].token == fleet.record.token > 0
     assert (fleet.record.outcome, fleet.record.reason) == (Outcome.SUCCEEDED, "handler returned")
@@ -401,7 +401,7 @@ def test_a_redriven_run_starts_again_though_it_is_on_record_as_failed(fleet: Fle
     assert (record.outcome, record.redrives, record.redriven_by) == (Outcome.SUCCEEDED, 1, "ada")
     assert record.token > first_token
     assert len(record.history) == 4
-    assert fleet.deliver(runner, replace(letter, redrives=2)).reason == "it has succeeded already"
+    assert fleet.deliver(runner, replace(letter, redrives=2)).reason == "it is on record as succeeded"
     assert len(attempts) == 4
 
 

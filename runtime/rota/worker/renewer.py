@@ -63,8 +63,10 @@ class Renewer:
                 held.stop.request(claim.asked_to_stop)
 
     def _tell_lost(self, held: Held, why: str) -> None:
+        if held.done:  # its outcome is on record, or its message is left already
+            return
         held.lose()  # whoever may take the run over needs its message
-        if held.done or held.stop.reason is not None:
+        if held.stop.reason is not None:
             return
         with logs.of_run(held.stop.run):
             log.error("the run has lost its lease, another server may take it: %s", why)

@@ -1,11 +1,12 @@
 """Settles the runs of one queue: acknowledges in batches, sends again, sends to the dead-letter queue."""
 
 import logging
+import math
 from threading import Condition, Lock
 
 from rota import logs
 from rota.clock import Clock
-from rota.queues.base import MAX_BATCH, MessageQueue, Outgoing
+from rota.queues.base import MAX_BATCH, MAX_DELAY, MessageQueue, Outgoing
 from rota.verdicts import Acknowledge, Leave, SendAgain, Verdict
 from rota.worker.held import Held, Source
 from rota.worker.keeper import Keeper
@@ -51,7 +52,8 @@ class Settler:
                 log.warning("a run of queue %s was lost before it failed; left to its new holder", self._source.name)
                 self._keeper.forget(held)
             elif isinstance(action, SendAgain):
-                delay = min(900, max(0, round(action.delay.total_seconds())))
+                # Rounded up: what comes too early is only put back, for two more requests.
+                delay = min(MAX_DELAY, max(0, math.ceil(action.delay.total_seconds())))
                 self._send_on(self._source.messages, [held], [Outgoing(action.body, delay)])
             else:
                 self._send_on(self._source.dead_letters, [held], [Outgoing(action.body, 0, action.attributes)])

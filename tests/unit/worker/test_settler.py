@@ -11,7 +11,7 @@ from rota import BackendError, Outcome, Queue
 from rota.queues.base import Outgoing, SendFailure
 from rota.queues.memory import MemoryQueue
 from rota.testing import FakeClock
-from rota.verdicts import Acknowledge, DeadLetter, SendAgain, Verdict
+from rota.verdicts import Acknowledge, DeadLetter, Leave, SendAgain, Verdict
 from rota.worker.held import Held, Source
 from rota.worker.keeper import Keeper
 from rota.worker.settler import Settler
@@ -73,8 +73,44 @@ def test_a_retry_is_a_new_message_with_its_delay_and_the_old_one_goes(scene: Sce
     (held,) = scene.receive()
     scene.settler.settle(held, AGAIN)
     scene.settler.drain(1)
-    assert [(waiting.body, waiting.delay) for waiting in scene.queue.waiting] == [("again", 7)]
+    assert [(waiting.body, waiting.delay) for waiting in scene.queue.waiting] == [("again", 8)]
     assert len(scene.queue) == 1
+
+
+@pytest.mark.parametrize(
+    ("delay", "asked"), [(timedelta(), 0), (timedelta(milliseconds=1), 1), (timedelta(minutes=15), 900)]
+)
+def test_nothing_comes_earlier_than_it_is_due(scene: Scene, delay: timedelta, asked: int) -> None:
+    (held,) = scene.receive()
+    scene.settler.settle(held, Verdict(None, "not due", SendAgain("again", delay)))
+    assert [message.delay for message in scene.queue.waiting if message.body == "again"] == [asked]
+
+
+def test_a_wait_longer_than_sqs_allows_is_cut_to_what_it_allows(scene: Scene) -> None:
+    (held,) = scene.receive()
+    scene.settler.settle(held, Verdict(None, "not due", SendAgain("again", timedelta(hours=3))))
+    scene.settler.drain(1)
+    scene.clock.advance(899)
+    assert scene.queue.receive(1, 0) == []
+    scene.clock.advance(1)
+    assert [message.body for message in scene.queue.receive(1, 0)] == ["again"]
+
+
+def test_what_is_left_is_told_the_queue_in_no_way(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    (held,) = scene.receive()
+
+    def never(*arguments: object) -> list[str]:
+        raise AssertionError(f"the queue was asked {arguments}")
+
+    for queue in (scene.queue, scene.dead):
+        for request in ("send", "delete", "change_visibility"):
+            monkeypatch.setattr(queue, request, never)
+    scene.settler.settle(held, Verdict(Outcome.ABANDONED, "taken over by another server", Leave()))
+    assert scene.keeper.held == []
+    monkeypatch.undo()
+    scene.settler.drain(1)
+    scene.clock.advance(9)
+    assert [message.body for message in scene.queue.receive(1, 0)] == ["run 0"], "it returns by itself"
 
 
 def test_a_dead_letter_carries_its_reason(scene: Scene) -> None:
