@@ -1,6 +1,8 @@
 """What a handler receives, and what became of its attempt."""
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,9 +17,12 @@ class Stop:
 
     _event: threading.Event | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
         self.reason: str | None = None
         """Why; None until it is said."""
+        self.requested_at: float | None = None
+        """When it was said, on the monotonic clock; None until then."""
         self.due: float | None = None
         """When the attempt's deadline is, on the monotonic clock; None where it has none."""
         self.run: Run | None = None
@@ -37,6 +42,7 @@ class Stop:
     def request(self, reason: str) -> None:
         """Say it. The first reason stands."""
         if self.reason is None:
+            self.requested_at = self._monotonic()
             self.reason = reason
         if self._event is not None:
             self._event.set()

@@ -1,35 +1,33 @@
 """The threads of a started worker: which there are, and in which order they stop."""
 
 import logging
-import threading
-from collections.abc import Callable
 from datetime import timedelta
 
 from rota.clock import Clock
 from rota.runner import Runner
+from rota.worker.health import Health, examine
 from rota.worker.held import Held, Source
 from rota.worker.keeper import Keeper, by_source
 from rota.worker.poller import Poller
 from rota.worker.renewer import Renewer
+from rota.worker.roles import Role
 from rota.worker.settler import Settler
 from rota.worker.waiting_room import WaitingRoom
 
 log = logging.getLogger("rota.worker")
-
-THREAD_PREFIX = "rota-"
-"""How the names of rota's threads begin."""
 
 DRAIN = 5.0
 """Seconds that acknowledgements under way may take when the process ends."""
 
 
 class Crew:
-    """A poller and a settler for each queue, the slots, and a keeper."""
+    """A poller and a settler for each queue, the slots, a keeper and a renewer."""
 
     def __init__(
-        self, sources: list[Source], runner: Runner, clock: Clock, *, slots: int, long_poll: timedelta
+        self, sources: list[Source], runner: Runner, clock: Clock, *, slots: int, grace: timedelta, long_poll: timedelta
     ) -> None:
-        self._runner, self._clock = runner, clock
+        self._runner, self._clock, self._grace = runner, clock, grace.total_seconds()
+        self._stopping = False
         self._room = WaitingRoom(slots, sources, clock)
         self._keeper = Keeper(self._room, clock, self._hand_back)
         self._settlers = {source: Settler(source, self._keeper, clock) for source in sources}
@@ -39,12 +37,12 @@ class Crew:
         }
         # Eight looks a visibility timeout find what is due at its half with time to try again.
         interval = min(1.0, *(source.visibility / 8 for source in sources))
-        self._keeping = _thread("keeper", lambda: self._keeper.run(interval))
+        self._keeping = Role("keeper", lambda: self._keeper.run(interval), clock)
         self._renewer = Renewer(self._keeper, clock)
-        self._renewing = _thread("renewer", lambda: self._renewer.run(1.0))
-        self._settling = [_thread(f"settle-{source.name}", it.run) for source, it in self._settlers.items()]
-        self._working = [_thread(f"slot-{number}", self._work) for number in range(slots)]
-        self._polling = [_thread(f"poll-{source.name}", it.run) for source, it in self._pollers.items()]
+        self._renewing = Role("renewer", lambda: self._renewer.run(1.0), clock)
+        self._settling = [Role(f"settle-{source.name}", it.run, clock) for source, it in self._settlers.items()]
+        self._working = [Role(f"slot-{number}", self._work, clock) for number in range(slots)]
+        self._polling = [Role(f"poll-{source.name}", it.run, clock) for source, it in self._pollers.items()]
 
     def _work(self) -> None:
         while (held := self._room.take()) is not None:
@@ -54,9 +52,11 @@ class Crew:
                     continue
                 verdict = self._runner.run(held.body, queue=held.source.name, stop=held.stop)
                 self._settlers[held.source].settle(held, verdict)
-            except Exception:
+            except BaseException as error:
                 log.exception("a run of queue %s was not settled; SQS will deliver it again", held.source.name)
                 self._keeper.forget(held)
+                if not isinstance(error, Exception):
+                    raise
             finally:
                 self._room.leave(held)
 
@@ -64,31 +64,49 @@ class Crew:
         for source, batch in by_source(unstarted):
             self._settlers[source].hand_back(batch)
 
+    def health(self) -> Health:
+        """How it is; from any thread, also while it stops. Takes no lock and makes no request."""
+        return examine(
+            pollers={source.name: poller for source, poller in self._pollers.items()},
+            running=self._room.running,
+            roles=[self._keeping, self._renewing, *self._settling, *self._working, *self._polling],
+            slots=len(self._working),
+            grace=self._grace,
+            stopping=self._stopping,
+            ledger_failing_since=self._renewer.failing_since,
+            clock=self._clock,
+        )
+
     def stop(self, grace: float) -> bool:
         """Stop the work before the heartbeats. Returns whether all runs have ended within `grace` seconds; may be
         called again while they have not."""
+        self._stopping = True
         end = self._clock.monotonic() + grace
+        first = [*self._working, *self._polling]
+        for role in first:
+            role.end()
         for poller in self._pollers.values():
             poller.stop()
         self._keeper.give_back(self._room.close())
-        for thread in [*self._working, *self._polling]:
-            thread.join(max(0.0, end - self._clock.monotonic()))
-        if any(thread.is_alive() for thread in self._working):
+        for role in first:
+            role.join(max(0.0, end - self._clock.monotonic()))
+        if any(role.alive for role in self._working):
             for held in self._keeper.held:
                 held.stop.request("the grace time of the stopping worker has ended")
             # While their threads live, these runs stay ours: keeper and settlers go on until the process ends.
             return False
-        for settler in self._settlers.values():
+        for role, settler in zip(self._settling, self._settlers.values(), strict=True):
+            role.end()
             settler.stop()
-        for thread in self._settling:
-            thread.join()
-        self._keeper.stop()
-        self._keeping.join()
-        self._renewer.stop()
-        self._renewing.join()
+        for role in self._settling:
+            role.join()
+        for role, heartbeat in ((self._keeping, self._keeper), (self._renewing, self._renewer)):
+            role.end()
+            heartbeat.stop()
+            role.join()
         for settler in self._settlers.values():
             settler.drain(DRAIN)  # what the keeper was handing back
-        if open_polls := sum(thread.is_alive() for thread in self._polling):
+        if open_polls := sum(role.alive for role in self._polling):
             log.warning("%d polls are still open: what they catch stays hidden for a visibility timeout", open_polls)
         return True
 
@@ -97,9 +115,3 @@ class Crew:
         for settler in self._settlers.values():
             settler.drain(DRAIN)
         self._keeper.give_back(self._keeper.held)
-
-
-def _thread(role: str, target: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=target, name=f"{THREAD_PREFIX}{role}", daemon=True)
-    thread.start()
-    return thread

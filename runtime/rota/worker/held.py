@@ -1,5 +1,7 @@
 """What a worker holds: queues it consumes, and messages it has received and not settled."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rota.manifest import Queue
@@ -37,12 +39,19 @@ class Held:
 
     __slots__ = ("body", "done", "receipt", "received_at", "source", "stop", "visible_at")
 
-    def __init__(self, source: Source, body: str, receipt: str, received_at: float) -> None:
+    def __init__(
+        self,
+        source: Source,
+        body: str,
+        receipt: str,
+        received_at: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.source, self.body, self.receipt = source, body, receipt
         self.received_at = received_at
         self.visible_at = received_at + source.visibility
         """When SQS gives it to another, unless it is extended before."""
-        self.stop = Stop()
+        self.stop = Stop(monotonic)
         self.done = False
         """Whether its verdict is being carried out: from here on it is not given back."""
 

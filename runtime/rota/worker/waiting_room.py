@@ -99,6 +99,11 @@ class WaitingRoom:
             return True
 
     @property
+    def running(self) -> list[Held]:
+        """What has a slot. Takes no lock: whoever asks how things are must not wait for them."""
+        return list(self._running)
+
+    @property
     def _in_line(self) -> int:
         return sum(map(len, self._waiting.values()))
 

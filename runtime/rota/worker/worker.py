@@ -20,8 +20,10 @@ from rota.manifest import Manifest, Queue
 from rota.queues.base import QueueBackend
 from rota.runner import Runner
 from rota.worker import forking
-from rota.worker.crew import THREAD_PREFIX, Crew
+from rota.worker.crew import Crew
+from rota.worker.health import Health
 from rota.worker.held import Source
+from rota.worker.roles import THREAD_PREFIX
 
 log = logging.getLogger("rota.worker")
 
@@ -72,6 +74,8 @@ class Worker:
         self._crew: Crew | None = None
         self._lock = threading.RLock()
         self._waits_for_fork = self._starting = self._outlived = self._exit_is_registered = False
+        self._stopped = False
+        self._start_error: str | None = None
         if unknown := [queue.name for queue in self._queues if queue not in manifest.queues]:
             known = ", ".join(queue.name for queue in manifest.queues) or "none"
             raise ManifestError(
@@ -87,6 +91,24 @@ class Worker:
         """Whether its threads run in this process."""
         return self._crew is not None
 
+    def health(self) -> Health:
+        """How it is now, and if not well, why. From any thread, in any state; never raises, and never waits, not even
+        for a `stop` under way. A health route: `return health.as_dict(), health.http_status`."""
+        if (crew := self._crew) is not None:
+            return crew.health()
+        if self._stopped:
+            return Health(ok=False, state="stopped", causes=("the worker has stopped",))
+        if self._starting:
+            return Health(ok=False, state="starting", causes=("the worker has not started yet",))
+        if settings.worker_is_off():
+            return Health(ok=True, state="off")
+        why = "the worker is not started"
+        if self._waits_for_fork:
+            why = "the worker waits for this server's children, to start in each"
+        elif self._start_error:
+            why = f"the worker did not start in this child: {self._start_error}"
+        return Health(ok=False, state="not started", causes=(why,))
+
     def start(self) -> Self:
         """Start the threads; once, however often it is called. Does nothing where `ROTA_WORKER=off`.
 
@@ -100,11 +122,16 @@ class Worker:
                 forking.watch(self)
                 log.info("worker waits for this server's children, to start in each")
             elif self._crew is None:
-                self._launch()
+                self._starting = True
+                try:
+                    self._launch()
+                finally:
+                    self._starting = False
         return self
 
     def _launch(self) -> None:
-        self._starting = self._outlived = False
+        self._outlived = self._stopped = False
+        self._start_error = None
         # A request for each slot and settler may be under way at once, and one of the keeper's.
         polls = len(self._queues)
         backend, ledger = self._backend, self._ledger
@@ -119,7 +146,9 @@ class Worker:
         runner = Runner(self._manifest, clock=self._clock, ledger=ledger, hand_back_delay=self._hand_back_delay)
         logs.install()
         forking.watch(self)
-        self._crew = Crew(sources, runner, self._clock, slots=self._concurrency, long_poll=self._long_poll)
+        self._crew = Crew(
+            sources, runner, self._clock, slots=self._concurrency, grace=self._grace, long_poll=self._long_poll
+        )
         self._stop_at_exit()
         log.info("worker started: queues %s, %d slots", ", ".join(q.name for q in self._queues), self._concurrency)
 
@@ -178,6 +207,7 @@ class Worker:
                 return True
             finished = self._crew.stop((self._grace if grace is None else grace).total_seconds())
             if finished:
+                self._stopped = True
                 self._crew = None
             else:
                 self._outlived = True
@@ -195,6 +225,7 @@ class Worker:
         """The parent's threads are not here, nor is whoever held the lock. See `rota.worker.forking`."""
         self._lock = threading.RLock()
         self._crew = None
+        self._stopped = False
         if self._waits_for_fork and forking.in_servers_child():
             self._waits_for_fork = False
             self._starting = True
@@ -207,8 +238,11 @@ class Worker:
                 return
             try:
                 self._launch()
-            except Exception:
+            except Exception as error:
+                self._start_error = f"{type(error).__name__}: {error}"
                 log.exception("the worker did not start in this child")
+            finally:
+                self._starting = False
 
     def __enter__(self) -> Self:
         return self.start()
