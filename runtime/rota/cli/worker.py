@@ -68,8 +68,7 @@ def worker(
 
     The first signal stops, and running jobs may finish; a second one leaves at once.
 
-    Exits 0 when all has finished; 1 when runs outlived the grace time, or it cannot go on: a slot is stuck for longer
-    than the grace time, a thread of the worker's keeps dying; 2 when it could not start.
+    Exits 0 when all has finished, 1 when runs outlived the grace time or it cannot go on, 2 when it could not start.
     """
     if settings.worker_is_off():
         err().print(f"{settings.WORKER_VARIABLE} is off: no worker is started")
