@@ -71,6 +71,10 @@ class LockNotAcquiredError(RotaError):
     """The lock is held by others."""
 
 
+class HandlerProcessError(RotaError):
+    """The handler's process was killed, or died."""
+
+
 class GiveUp(RotaError):  # noqa: N818 - a word to rota, not a mistake
     """The run is given up."""
 
@@ -88,11 +92,14 @@ class RetryAfter(RotaError):  # noqa: N818 - as above
     def __init__(self, wait: float | timedelta, reason: str | None = None) -> None:
         """A handler raises it to fail this attempt, the next not before `wait` (seconds, or a timedelta) from now.
 
-        Raises `ValueError` for a wait below zero, or above 7 days.
+        Raises `ValueError` for what is no such wait, is below zero, or above 7 days.
         """
-        given = wait if isinstance(wait, timedelta) else timedelta(seconds=wait)
-        if not timedelta() <= given <= self.MOST:
-            raise ValueError(f"RetryAfter: wait must be from 0 to {self.MOST}; got {wait!r}")
+        try:
+            given = wait if isinstance(wait, timedelta) else timedelta(seconds=wait)
+        except (TypeError, ValueError, OverflowError):  # such as a string, not a number, infinity
+            given = None
+        if given is None or not timedelta() <= given <= self.MOST:
+            raise ValueError(f"RetryAfter: wait must be seconds or a timedelta, from 0 to 7 days; got {wait!r}")
         super().__init__(reason)
         self.wait = given
         """How long to wait."""

@@ -3,17 +3,22 @@
 import builtins
 import hashlib
 import logging
+import sys
 import traceback
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import PurePath
-from typing import Self
+from typing import Any, Self, TypeVar
 
-from rota.errors import GiveUp, HandlerError, RetryAfter
+from rota.errors import GiveUp, HandlerError, HandlerProcessError, RetryAfter, RotaError
 
 LENGTH = 1000
 """Characters of an error that are told of."""
+
+TRACE_LENGTH = 50_000
+"""Characters of a traceback that leave a child; the end of it, where the error is."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,20 +41,34 @@ class Failure:
     """Its traceback as text, where it was raised in a child."""
 
     @classmethod
-    def of(cls, error: BaseException) -> Self:
-        """Of an exception that was raised in this process. Never raises."""
+    def of(cls, error: BaseException) -> "Failure":
+        """Of an exception that was raised in this process, or of one that brings the failure of a child. Never
+        raises, whatever a user's exception does when it is asked."""
+        kind = type(error)
+        if issubclass(kind, IsolatedFailure):
+            carried: Failure = error.failure  # type: ignore[attr-defined] # isinstance() would ask the exception itself
+            return carried
+        wait = _asked(lambda: error.__dict__.get("wait"), None) if issubclass(kind, RetryAfter) else None
         return cls(
-            said=printable(told(error))[:LENGTH],
-            kinds=tuple(map(name_of, type(error).__mro__)),
-            traceback_digest=_digest(error),
-            give_up=isinstance(error, GiveUp),
-            retry_after=error.wait if isinstance(error, RetryAfter) else None,
+            said=_asked(lambda: printable(told(error)[:LENGTH]), "an exception that cannot be told"),
+            kinds=_asked(lambda: tuple(map(name_of, type.mro(kind))), ()),
+            traceback_digest=_asked(lambda: _digest(error), ""),
+            give_up=issubclass(kind, GiveUp),
+            retry_after=wait if isinstance(wait, timedelta) else None,
             error=error,
         )
 
+    def without_error(self) -> Self:
+        """The same as plain data, to leave this process: the traceback becomes text."""
+        if self.error is None:
+            return self
+        error = self.error
+        trace = _asked(lambda: "".join(traceback.format_exception(error))[-TRACE_LENGTH:], "")
+        return replace(self, error=None, trace=trace)
+
     def matches(self, exceptions: Iterable[type[BaseException] | str]) -> bool:
         """Whether it is one of these, each a class or its name; see `exception_name_problem`."""
-        return any(_full_name(entry) in self.kinds for entry in exceptions)
+        return any(not _names(entry).isdisjoint(self.kinds) for entry in exceptions)
 
     def log(self, logger: logging.Logger, level: int, message: str) -> None:
         """Log `message` with the traceback, wherever that comes from."""
@@ -59,15 +78,46 @@ class Failure:
             logger.log(level, "%s: %s%s", message, self.said, f"\n{self.trace.rstrip()}" if self.trace else "")
 
 
+class IsolatedFailure(RotaError):  # noqa: N818 - it carries a Failure
+    """The handler failed in its own process."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.said)
+        self.failure = failure
+        """What was raised there."""
+
+
 def name_of(kind: type) -> str:
     """The name of a class as `Retry(on=...)` takes it."""
-    return f"{kind.__module__}:{kind.__qualname__}"
+    module = str(_MODULE(kind)).replace("__mp_main__", "__main__")  # its name in a child
+    return f"{module}:{_QUALNAME(kind)}"
 
 
-def _full_name(entry: type[BaseException] | str) -> str:
+def _names(entry: type[BaseException] | str) -> set[str]:
+    """What an entry of `Retry(on=...)` stands for. A name that a module merely passes on, as `requests:Timeout`, also
+    means the class it leads to; nothing is imported for that."""
     if isinstance(entry, type):
-        return name_of(entry)
-    return entry if ":" in entry else f"builtins:{entry}"
+        return {name_of(entry)}
+    full = entry if ":" in entry else f"builtins:{entry}"
+    module, _, path = full.partition(":")
+    found: Any = sys.modules.get(module)
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    return {full, name_of(found)} if isinstance(found, type) else {full}
+
+
+# Asked of `type` itself, for a metaclass may answer anything.
+_MODULE: Callable[[type], object] = type.__dict__["__module__"].__get__
+_QUALNAME: Callable[[type], str] = type.__dict__["__qualname__"].__get__
+_NAME: Callable[[type], str] = type.__dict__["__name__"].__get__
+
+
+def _asked(question: Callable[[], T], otherwise: T) -> T:
+    """The answer, unless a user's exception raises when it is asked."""
+    try:
+        return question()
+    except BaseException:  # noqa: BLE001 - SystemExit from a `__str__` must not end a slot either
+        return otherwise
 
 
 def exception_name_problem(entry: object) -> str | None:
@@ -86,10 +136,11 @@ def exception_name_problem(entry: object) -> str | None:
 
 def told(error: BaseException) -> str:
     """`Type: message`; rota's own errors about handlers are sentences already."""
-    try:
-        return str(error) if isinstance(error, HandlerError) else f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - a user's exception may not be able to tell what it is
-        return type(error).__name__
+    name = _NAME(type(error))
+    text = _asked(lambda: "".join(("", str(error))), None)
+    if text is None:
+        return name
+    return text if issubclass(type(error), HandlerError | HandlerProcessError) else f"{name}: {text}"
 
 
 def printable(text: str) -> str:
@@ -102,10 +153,16 @@ def printable(text: str) -> str:
 
 
 def _digest(error: BaseException) -> str:
-    """Without line numbers: an edit elsewhere in a file makes no other failure. rota's own frames do not count."""
-    frames = [
-        f"{PurePath(frame.filename).name}:{frame.name}"
-        for frame in traceback.extract_tb(error.__traceback__)
-        if "rota" not in PurePath(frame.filename).parts[-2:-1]
-    ]
-    return hashlib.sha256("\n".join([name_of(type(error)), *frames]).encode("utf-8", "replace")).hexdigest()[:12]
+    """Without line numbers: an edit elsewhere in a file makes no other failure. Without paths, which differ from server
+    to server, and without what differs from one Python to the next: the standard library's frames, those of
+    comprehensions, and how deep a recursion came. rota's own frames do not count, for a child has others."""
+    places: dict[str, None] = {}
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        module = str(frame.f_globals.get("__name__")).replace("__mp_main__", "__main__")
+        function = frame.f_code.co_qualname
+        if module.partition(".")[0] not in _NOT_THE_USERS and not function.endswith("comp>"):
+            places[f"{module}:{function}"] = None
+    return hashlib.sha256("\n".join([name_of(type(error)), *places]).encode("utf-8", "replace")).hexdigest()[:12]
+
+
+_NOT_THE_USERS = (sys.stdlib_module_names | {"rota"}) - {"__main__"}
