@@ -3,6 +3,7 @@
 import itertools
 import time
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import Any
 
 import pytest

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rota.testing.clock import FakeClock
+    from rota.testing.ledger_conformance import LedgerConformance
     from rota.testing.local_aws import LocalAws, LocalAwsError
     from rota.testing.memory import MemoryBackend, MemoryQueue
     from rota.testing.queue_conformance import QueueConformance
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "FakeClock": "clock",
+    "LedgerConformance": "ledger_conformance",
     "LocalAws": "local_aws",
     "LocalAwsError": "local_aws",
     "MemoryBackend": "memory",
@@ -29,6 +31,7 @@ _HOMES = {
 
 __all__ = [
     "FakeClock",
+    "LedgerConformance",
     "LocalAws",
     "LocalAwsError",
     "MemoryBackend",
