@@ -92,6 +92,8 @@ def read_calls(lines: Iterable[Mapping[str, Any]], events: list[dict[str, Any]],
     """
     calls: dict[str, Call] = {}
     for line in lines:
+        if line["event"] == "up":
+            continue
         if line["event"] == "started":
             names = ("run", "lock", "token", "pid")
             calls[line["call"]] = Call(id=line["call"], started=line["at"], **{name: line[name] for name in names})

@@ -26,9 +26,17 @@ class Server:
 
     def _start(self) -> None:
         self._process = _spawn(
-            ["chaos.worker", "--offset", str(self._offset)], self._environment, self._output, stdout=self._output
+            ["chaos.worker", "--offset", str(self._offset)],
+            {**self._environment, "AWS_ACCESS_KEY_ID": self.name},
+            self._output,
+            stdout=self._output,
         )
         self._log.write(event="born", server=self.name, pid=self._process.pid)
+
+    @property
+    def pid(self) -> int:
+        """Of the process that is there now."""
+        return self._process.pid
 
     def suffer(self, blow: Blow) -> None:
         """Begin the blow; `recover` ends it."""
@@ -82,9 +90,13 @@ class ProxyProcess:
         if not self.url:
             raise RuntimeError(f"the proxy did not start:\n{output.read_text()}")
 
+    def faults_on(self) -> None:
+        """From now on things go wrong, as planned."""
+        self._process.send_signal(signal.SIGUSR1)
+
     def faults_off(self) -> None:
         """From now on everything works."""
-        self._process.send_signal(signal.SIGUSR1)
+        self._process.send_signal(signal.SIGUSR2)
 
     def end(self) -> None:
         """Let it write its last line."""

@@ -41,6 +41,11 @@ def _data() -> Data:
     return Data(os.environ[DATA_URL])
 
 
+def tell_up() -> None:
+    """Tell that this process's worker has started."""
+    _log().write(event="up", pid=os.getpid())
+
+
 def work(payload: Work, run: Run) -> None:
     """Take a while, then write."""
     call, token = uuid.uuid4().hex, run.token

@@ -11,8 +11,10 @@ from chaos.jobs import Work, locked, queue, scheduled
 STOPPED = (26.0, 32.0)
 """Seconds that a stop lasts: longer than the lease of 15, and the visibility timeout of 25, after which another has
 the run. So who wakes up mostly finds that it is done."""
-LEAD = 5.0
+LEAD = 3.0
 """Seconds before the first blow, for the fleet to have its hands full."""
+BUSY = 10.0
+"""Seconds that a blow waits for its worker to run something, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,15 +29,16 @@ class Size:
     gap: tuple[float, float]
     """Seconds between two blows to a worker."""
     outages: int
+    cut_off: int
+    """How many servers are once cut off from a service."""
     limit: float
     """Seconds until everything must have finished."""
 
 
-MINUTE = Size(runs=150, sending=25, stops=2, kills=4, gap=(1, 4), outages=2, limit=150)
-FULL = Size(runs=500, sending=100, stops=7, kills=24, gap=(4, 9), outages=9, limit=420)
-WORKERS = 3
-OFFSETS = (30.0, -30.0, 0.0)
-"""Seconds that the workers' clocks are off."""
+MINUTE = Size(runs=150, sending=25, stops=2, kills=4, gap=(1, 4), outages=2, cut_off=1, limit=150)
+FULL = Size(runs=500, sending=100, stops=7, kills=24, gap=(4, 9), outages=9, cut_off=3, limit=420)
+OFFSETS = {"w1": 30.0, "w2": -30.0, "w3": 0.0}
+"""The workers, and the seconds that their clocks are off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +67,7 @@ class Blow:
 
     kind: Literal["kill", "stop"]
     wait: float
-    """Seconds after it was well again from the last one."""
+    """Seconds after it was well again from the last one; then until it runs something."""
     seconds: float
     """How long until it is started again, or continued."""
 
@@ -103,10 +106,10 @@ def _sending(chance: random.Random, size: Size, now: datetime, number: int) -> S
     locks = chance.random() < 0.4
     job = chance.choice(locked if locks else scheduled)
     # The long ones, which outlast a lease, early: or the harness would wait for them at the end.
-    long = at < size.sending / 3 and chance.random() < 0.08
+    long = at < size.sending / 3 and chance.random() < 0.12
     work = Work(
         seconds=round(chance.uniform(16, 25) if long else chance.uniform(0.05, 3), 3),
-        account=f"{chance.randrange(20)}" if locks else "",
+        account=f"{chance.randrange(size.runs // 8)}" if locks else "",
         fails=1 if chance.random() < 0.1 else 0,
         obeys=chance.random() < 0.5,
     )
@@ -125,8 +128,8 @@ def _sending(chance: random.Random, size: Size, now: datetime, number: int) -> S
 
 def _blows(chance: random.Random, size: Size) -> list[list[Blow]]:
     """Dealt like cards, so that no worker is spared."""
-    hands: list[list[Blow]] = [[] for _ in range(WORKERS)]
-    first = chance.randrange(WORKERS)
+    hands: list[list[Blow]] = [[] for _ in OFFSETS]
+    first = chance.randrange(len(OFFSETS))
     for number in range(size.stops + size.kills):
         stops = number < size.stops
         blow = Blow(
@@ -134,7 +137,7 @@ def _blows(chance: random.Random, size: Size) -> list[list[Blow]]:
             wait=chance.uniform(*size.gap),
             seconds=chance.uniform(*STOPPED) if stops else chance.uniform(0, 3),
         )
-        hands[(first + number) % WORKERS].append(blow)
+        hands[(first + number) % len(OFFSETS)].append(blow)
     for hand in hands:
         chance.shuffle(hand)
         # A stop last: what a kill leaves is hidden for a visibility timeout, for which the harness would wait at the

@@ -1,5 +1,6 @@
 """One run of the harness: starts everything, sends, strikes, lets it drain, and gives the evidence to the judge."""
 
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -16,11 +17,15 @@ from chaos.handlers import DATA_URL, LOG
 from chaos.jobs import locked
 from chaos.judge import judge
 from chaos.lines import LineLog, read_lines
-from chaos.plan import LEAD, OFFSETS, Plan, Sending, Size, make_plan
+from chaos.plan import BUSY, LEAD, OFFSETS, Plan, Sending, Size, make_plan
+from chaos.progress import Progress, wait_for
 from rich.console import Console
 
 from rota.settings import SETTINGS_VARIABLE
 from rota.testing.local_aws import local_aws
+
+START = 60.0
+"""Seconds within which a worker has started."""
 
 
 def run(seed: int, size: Size, folder: Path, console: Console, *, repeat: str) -> bool:
@@ -34,6 +39,7 @@ def run(seed: int, size: Size, folder: Path, console: Console, *, repeat: str) -
         data.create()
         arguments = ["--upstream", aws.endpoint_url, "--seed", str(seed), "--log", str(faults_log)]
         arguments += ["--outages", str(size.outages), "--during", str(size.sending)]
+        arguments += ["--cut-off", *random.Random(f"{seed}/cut off").sample(list(OFFSETS), size.cut_off)]
         proxy = ProxyProcess(arguments, folder / "proxy.log")
         stack.callback(proxy.end)
         environment = aws.environment | {
@@ -43,11 +49,16 @@ def run(seed: int, size: Size, folder: Path, console: Console, *, repeat: str) -
             DATA_URL: aws.endpoint_url,
         }
         servers = []
-        for number, offset in enumerate(OFFSETS, 1):
-            server = Server(f"w{number}", offset, environment, log, folder / f"w{number}.log")
+        for name, offset in OFFSETS.items():
+            server = Server(name, offset, environment, log, folder / f"{name}.log")
             stack.callback(server.end)
             servers.append(server)
-        mishaps = _disturb(plan, servers, cloud, console)
+        progress = Progress(calls_log)
+        for server in servers:
+            if not wait_for(lambda pid=server.pid: progress.is_up(pid), START):  # type: ignore[misc]
+                raise RuntimeError(f"{server.name} did not start within {START:g} s; see {folder}")
+        proxy.faults_on()
+        mishaps = _disturb(plan, servers, cloud, progress, console)
         console.print("all is sent, and all blows are struck; faults off, waiting for the rest")
         proxy.faults_off()
         left = _drain(cloud, servers, mishaps, size.limit)
@@ -71,7 +82,7 @@ def run(seed: int, size: Size, folder: Path, console: Console, *, repeat: str) -
     return report.show(console, judge(evidence), chaos, repeat=repeat)
 
 
-def _disturb(plan: Plan, servers: list[Server], cloud: Cloud, console: Console) -> list[str]:
+def _disturb(plan: Plan, servers: list[Server], cloud: Cloud, progress: Progress, console: Console) -> list[str]:
     """Send and strike, as planned; returns once all is done."""
     begun = time.monotonic()
     mishaps: list[str] = []
@@ -80,6 +91,7 @@ def _disturb(plan: Plan, servers: list[Server], cloud: Cloud, console: Console) 
         time.sleep(LEAD)
         for blow in plan.blows[number]:
             time.sleep(blow.wait)
+            wait_for(lambda: progress.is_busy(server.pid) or server.died is not None, BUSY)
             if died := server.died:
                 mishaps.append(died)
                 return

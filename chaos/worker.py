@@ -8,6 +8,7 @@ import threading
 from datetime import timedelta
 
 from chaos.clock import OffsetClock
+from chaos.handlers import tell_up
 from chaos.jobs import manifest
 from chaos.orphans import end_with_parent
 
@@ -35,6 +36,7 @@ def main() -> int:
     worker = Worker(
         manifest, concurrency=options.concurrency, long_poll=LONG_POLL, hand_back_delay=HAND_BACK_DELAY, clock=clock
     ).start()
+    tell_up()
     end.wait()
     return 0 if worker.stop_and_exit() else 1
 

@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,6 +35,9 @@ NEVER = 8.0
 
 OUTAGES: tuple[Kind, ...] = ("no answer", "error", "lost answer")
 
+CUT_OFF = (18.0, 25.0)
+"""Seconds for which a server gets no answer from a service: longer than a lease, while the others go on."""
+
 OUTAGE = (3.0, 6.0)
 """Seconds that an outage lasts: longer than the tries of one request."""
 
@@ -51,48 +55,62 @@ class Fault:
 
 @dataclass(frozen=True)
 class Outage:
-    """A service with the same fault at all requests, for some seconds."""
+    """A service with the same fault at all requests, for some seconds; of one server, where that is cut off from it."""
 
     service: str
+    server: str | None
     kind: Kind
     begin: float
+    """In seconds from the first fault on."""
     end: float
 
 
 class Faults:
-    """The plan of one run. Safe to call from many threads. Outages begin within `during` seconds from now."""
+    """The plan of one run. Safe to call from many threads. Outages begin within `during` seconds from `on`; so do
+    the times for which one of `servers` is cut off from a service, each once."""
 
-    def __init__(self, seed: int, *, outages: int, during: float) -> None:
+    def __init__(self, seed: int, *, outages: int, during: float, servers: Sequence[str] = ()) -> None:
         self._seed = seed
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._on = True
-        chance, now = random.Random(f"{seed}/outages"), time.monotonic()
+        self._begun: float | None = None
+        chance = random.Random(f"{seed}/outages")
         first = chance.randrange(6)
         self._outages = []
         for number in range(outages):
             # Each in its part of the time, or all of it could be one outage.
-            begin = now + (number + chance.uniform(0.2, 0.8)) * during / outages
+            begin = (number + chance.uniform(0.2, 0.8)) * during / outages
             end = begin + chance.uniform(*OUTAGE)
             # Six in a row are all kinds of both services.
             service, kind = SERVICES[(first + number) % 2], OUTAGES[(first + number) % 3]
-            self._outages.append(Outage(service, kind, begin, end))
+            self._outages.append(Outage(service, None, kind, begin, end))
+        for number, server in enumerate(chance.sample(servers, len(servers))):
+            begin = (number + chance.uniform(0.2, 0.8)) * during / len(servers)
+            # DynamoDB mostly: there are the leases.
+            service = SERVICES[0] if number % 3 == 2 else SERVICES[1]
+            self._outages.append(Outage(service, server, "no answer", begin, begin + chance.uniform(*CUT_OFF)))
+
+    def on(self) -> None:
+        """From now on things go wrong."""
+        self._begun = time.monotonic()
 
     def off(self) -> None:
         """From now on everything works."""
-        self._on = False
+        self._begun = None
 
-    def next(self, target: str) -> tuple[int, Fault | None]:
+    def next(self, target: str, server: str = "") -> tuple[int, Fault | None]:
         """The number of this request among those of its operation, and what goes wrong with it."""
         with self._lock:
             self._asked[target] += 1
             number = self._asked[target]
-        if not self._on:
+        begun = self._begun
+        if begun is None:
             return number, None
         chance = random.Random(f"{self._seed}/{target}/{number}")
-        now = time.monotonic()
+        now = time.monotonic() - begun
         for outage in self._outages:
-            if target.startswith(outage.service) and outage.begin <= now < outage.end:
+            concerned = target.startswith(outage.service) and outage.server in (None, server)
+            if concerned and outage.begin <= now < outage.end:
                 return number, Fault(outage.kind, chance=chance.random())
         drawn = chance.random()
         for kind, share in SHARES.items():

@@ -3,6 +3,7 @@ asks for less than a hundred requests a second, and a hand-written parser would 
 
 import contextlib
 import http.client
+import re
 import socket
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -47,11 +48,16 @@ class _Connection(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         target = self.headers.get("X-Amz-Target", "")
-        number, fault = self.server.faults.next(target)
+        # Each server has an access key of its own, which says who asks; the local AWS takes any.
+        key = re.search(r"Credential=([^/]+)/", self.headers.get("Authorization", ""))
+        server = key[1] if key else ""
+        number, fault = self.server.faults.next(target, server)
         if fault is None:
             self._answer(self._forward(body))
             return
-        self.server.log.write(request=target, number=number, fault=fault.kind, seconds=round(fault.seconds, 2))
+        self.server.log.write(
+            request=target, number=number, server=server, fault=fault.kind, seconds=round(fault.seconds, 2)
+        )
         self._fail(fault, target, body)
 
     def _fail(self, fault: Fault, target: str, body: bytes) -> None:

@@ -49,7 +49,7 @@ class Chosen(Faults):
         super().__init__(0, outages=0, during=0)
         self.left = list(faults)
 
-    def next(self, target: str) -> tuple[int, Fault | None]:
+    def next(self, target: str, server: str = "") -> tuple[int, Fault | None]:
         return 1, self.left.pop(0) if self.left else None
 
 
@@ -149,6 +149,7 @@ def test_each_fault_is_written_down(between: Between) -> None:
 def test_one_seed_has_the_same_faults_for_the_same_requests_in_whatever_order() -> None:
     def drawn(seed: int, *targets: str) -> dict[tuple[str, int], Fault | None]:
         faults = Faults(seed, outages=0, during=0)
+        faults.on()
         return {(target, found[0]): found[1] for target in targets if (found := faults.next(target))}
 
     targets = ["AmazonSQS.SendMessage"] * 300 + ["DynamoDB_20120810.PutItem"] * 300
@@ -158,8 +159,24 @@ def test_one_seed_has_the_same_faults_for_the_same_requests_in_whatever_order() 
     assert kinds == {*SHARES, "sent twice"}
 
 
-def test_once_off_there_are_no_faults_outages_included() -> None:
+def test_a_server_that_is_cut_off_gets_no_answer_and_the_others_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chaos.proxy.faults.SHARES", {})
+    faults = Faults(1, outages=0, during=0, servers=["w1"])
+    faults.on()
+    found = [faults.next("DynamoDB_20120810.PutItem", server)[1] for server in ("w1", "w2")]
+    assert [fault and fault.kind for fault in found] == ["no answer", None]
+
+
+def test_the_proxy_knows_who_asks_by_the_access_key(between: Between) -> None:
+    between.proxy.faults = Chosen(Fault("sent twice"))
+    between.send()
+    assert read_lines(between.log)[0]["server"] == "test"
+
+
+def test_only_once_on_and_until_off_there_are_faults_outages_included() -> None:
     faults = Faults(1, outages=6, during=0)
+    assert [faults.next("DynamoDB_20120810.PutItem")[1] for _ in range(200)] == [None] * 200
+    faults.on()
     assert [faults.next("DynamoDB_20120810.PutItem")[1] for _ in range(3)] != [None] * 3
     faults.off()
     assert [faults.next("DynamoDB_20120810.PutItem")[1] for _ in range(200)] == [None] * 200
