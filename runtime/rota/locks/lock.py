@@ -3,6 +3,7 @@
 import logging
 import random
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -133,10 +134,12 @@ class Locks:
         that dies keeps it, 30 seconds unless given, at least 15; it is no limit, for it renews itself.
 
         Raises `LockNotAcquiredError` where there is no place in time, `LedgerError` where the service does not answer,
-        `ValueError` for a lease that is too short.
+        `ValueError` for a lease that is too short, or a limit below 1.
         """
         if lease < SHORTEST:
             raise ValueError(f"lease must be at least {SHORTEST}; got {lease}")
+        if limit < 1:
+            raise ValueError(f"limit must be at least 1; got {limit}")
         held = self._acquire(key, limit, wait, hold_at_least, lease)
         try:
             yield held
@@ -156,5 +159,5 @@ class Locks:
             left = give_up_at - self._clock.monotonic()
             if left <= 0:
                 raise LockNotAcquiredError(f"lock {key!r}: {answer.reason}")
-            threading.Event().wait(min(left, pause) * random.uniform(0.5, 1))
+            time.sleep(min(left, pause) * random.uniform(0.5, 1))
             pause = min(2 * pause, _PAUSES[1])
