@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -32,6 +33,10 @@ ENVELOPES = st.builds(
     attempt=st.integers(1, 10**6),
     handed_back_at=st.none() | MOMENTS,
     error=st.none() | st.text(),
+    digest=st.none() | st.text(),
+    not_before=st.none() | MOMENTS,
+    redrives=st.integers(0, 10**6),
+    redriven_by=st.none() | st.text(),
 )
 
 
@@ -91,6 +96,11 @@ def test_instants_of_other_programs(text: str) -> None:
         ('{"rota":1,"job":"a","attempt":"2"}', "attempt must be a whole number from 1; got '2'"),
         ('{"rota":1,"job":"a","attempt":1.5}', "attempt must be a whole number from 1; got 1.5"),
         ('{"rota":1,"job":"a","error":{}}', "error must be text; got {}"),
+        ('{"rota":1,"job":"a","digest":5}', "digest must be text; got 5"),
+        ('{"rota":1,"job":"a","redriven_by":[]}', "redriven_by must be text; got []"),
+        ('{"rota":1,"job":"a","redrives":-1}', "redrives must be a whole number from 0; got -1"),
+        ('{"rota":1,"job":"a","redrives":true}', "redrives must be a whole number from 0; got True"),
+        ('{"rota":1,"job":"a","not_before":900}', "not_before must be an RFC 3339 time; got 900"),
         ('{"rota":1,"job":"a","fired_at":5}', "fired_at must be an RFC 3339 time; got 5"),
         ('{"rota":1,"job":"a","enqueued_at":""}', "enqueued_at must be an RFC 3339 time; got ''"),
         ('{"rota":1,"job":"a","handed_back_at":"soon"}', "handed_back_at must be an RFC 3339 time; got 'soon'"),
@@ -124,7 +134,7 @@ def test_whatever_arrives_is_read_or_refused(body: str) -> None:
 def test_a_new_run_has_an_id_of_its_own() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     one, other = (Envelope.new("a", {"x": 1}, now=now) for _ in range(2))
-    assert one.run
+    assert re.fullmatch(r"a@2026-01-01T00:00:00Z~[0-9a-f]{16}", one.run or "")
     assert one.run != other.run
     assert (one.payload, one.enqueued_at, one.attempt) == ({"x": 1}, now, 1)
 

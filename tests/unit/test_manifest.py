@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rota import Cron, Every, Job, Manifest, ManifestError, Queue, Retry
+from rota import Cron, Every, Job, Lock, Manifest, ManifestError, Queue, Retry, Unique
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
@@ -107,10 +107,91 @@ def test_refused_handlers(handler: Any) -> None:
         ({"timeout": 13 * HOUR}, "timeout must be from 0:00:01 to 12:00:00; got 13:00:00"),
         ({"timeout": 30}, "timeout must be a timedelta; got 30"),
         ({"timeout": timedelta(seconds=1.5)}, "timeout must be a whole number of seconds"),
+        ({"isolation": "fork"}, 'isolation must be "thread" or "process"; got \'fork\''),
+        ({"lock": "report"}, "lock must be a Lock; got 'report'"),
+        ({"unique": "report"}, "unique must be a Unique; got 'report'"),
+        ({"catch_up": "some", "schedule": Every(MINUTE)}, 'catch_up must be "all", "latest" or "none"; got \'some\''),
+        ({"catch_up": "latest"}, "catch_up is for occurrences, and the job has no schedule"),
+        ({"start_deadline": timedelta()}, "start_deadline must be from 0:00:01 to 7 days, 0:00:00; got 0:00:00"),
+        ({"start_deadline": 8 * 24 * HOUR}, "start_deadline must be from 0:00:01 to 7 days, 0:00:00; got 8 days"),
     ],
 )
 def test_limits_of_jobs(arguments: dict[str, Any], said: str) -> None:
     assert refusal(job, **arguments).startswith(f"job 'a': {said}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"key": ""}, "key must be text of 1 to 500 bytes; got ''"),
+        ({"key": " "}, "key must be text of 1 to 500 bytes; got ' '"),
+        ({"key": "ü" * 251}, "key must be text of 1 to 500 bytes; got 'ü"),
+        ({"key": 7}, "key must be text of 1 to 500 bytes; got 7"),
+        ({"key": "tenant:{tenant_id"}, "key 'tenant:{tenant_id' cannot be read: "),
+        (
+            {"key": "{tenant.id}"},
+            "key may hold fields of the payload in braces, such as {tenant_id}, nothing else; got",
+        ),
+        ({"key": "{tenant[0]}"}, "key may hold fields of the payload in braces"),
+        ({"key": "{}"}, "key may hold fields of the payload in braces"),
+        ({"key": "{tenant:>{width}}"}, "key may hold fields of the payload in braces"),
+        ({"key": "{tenant!r}"}, "key may hold fields of the payload in braces"),
+    ],
+)
+def test_keys(arguments: dict[str, Any], said: str) -> None:
+    assert refusal(Lock, **arguments).startswith(f"Lock: {said}")
+    assert refusal(Unique, window=HOUR, **arguments).startswith(f"Unique: {said}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"limit": 0}, "limit must be a whole number from 1 to 100; got 0"),
+        ({"limit": 101}, "limit must be a whole number from 1 to 100; got 101"),
+        ({"overlap": "queue"}, 'overlap must be "skip", "wait" or "cancel_running"; got \'queue\''),
+        ({"hold_at_least": -SECOND}, "hold_at_least must be from 0:00:00 to 1 day, 0:00:00"),
+        ({"hold_at_least": 25 * HOUR}, "hold_at_least must be from 0:00:00 to 1 day, 0:00:00"),
+        ({"provider": "My Redis"}, "name must be lower-case letters, digits and single hyphens"),
+    ],
+)
+def test_limits_of_locks(arguments: dict[str, Any], said: str) -> None:
+    assert refusal(Lock, **arguments).startswith(f"Lock: {said}")
+
+
+def test_limits_of_windows() -> None:
+    said = "Unique: window must be from 0:00:01 to 30 days, 0:00:00"
+    assert refusal(Unique, key="a", window=timedelta()).startswith(said)
+    assert refusal(Unique, key="a", window=31 * 24 * HOUR).startswith(said)
+
+
+def test_a_lock_is_named_after_its_job_unless_it_has_a_key() -> None:
+    assert job("a").lock_key == job("a", lock=Lock()).lock_key == "a"
+    assert job("a", lock=Lock(key="all")).lock_key == "all"
+
+
+def test_keys_name_fields_that_the_payload_has() -> None:
+    with pytest.raises(ManifestError) as caught:
+        Manifest(
+            name="shop",
+            jobs=[
+                job("a", payload=Report, lock=Lock(key="{kind}:{tenant}")),
+                job("b", unique=Unique(key="{kind}", window=HOUR)),
+                job("c", payload=Report, lock=Lock(key="{kind}"), unique=Unique(key="all", window=HOUR)),
+            ],
+        )
+    assert caught.value.problems == (
+        "job 'a': lock: key '{kind}:{tenant}' names field 'tenant'; payload Report has kind",
+        "job 'b': unique: key '{kind}' names field 'kind'; the job declares no payload type",
+    )
+
+
+def test_jobs_that_share_a_lock_agree_on_its_limit() -> None:
+    def manifest(*locks: Lock) -> Manifest:
+        return Manifest(name="shop", jobs=[job(f"job-{n}", lock=lock) for n, lock in enumerate(locks)])
+
+    said = refusal(lambda: manifest(Lock(key="a", limit=2), Lock(key="a", limit=3), Lock(key="b")))
+    assert said == "manifest 'shop': lock 'a' is declared with limits 2 and 3; it can have one"
+    manifest(Lock(key="a", limit=2), Lock(key="a", limit=2), Lock(key="a", limit=3, provider="redis"))
 
 
 def test_all_problems_of_a_job_are_told_at_once() -> None:
