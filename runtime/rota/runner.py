@@ -97,7 +97,7 @@ class Runner:
         if (claim := admitted.claim) is not None:
             # What is on record counts: the message may be a duplicate from before an attempt or a redrive.
             on_record = claim.record
-            envelope = replace(envelope, attempt=on_record.attempt, redrives=on_record.redrives, not_before=None)
+            envelope = replace(envelope, attempt=on_record.attempt, redrives=on_record.redrives)
             run.stop.claim = claim
             run = run.stop.run = replace(run, attempt=claim.record.attempt, token=claim.token)
         with logs.of_run(run):
@@ -140,7 +140,7 @@ class Runner:
             log.info("%s stopped after %.3f s: %s", job.name, took, claim.asked_to_stop)
             return self._complete(claim, Verdict(Outcome.CANCELLED, claim.asked_to_stop, Acknowledge()))
         # An attempt was made: the hour of hand-backs begins anew, should a later server not know the job.
-        envelope = replace(envelope, error=failure.said, handed_back_at=None, not_before=None)
+        envelope = replace(envelope, error=failure.said, handed_back_at=None)
         attempts, retry = job.retry.attempts, job.retry
         after = f"{job.name} failed in {took:.3f} s, attempt {envelope.attempt} of {attempts}"
         final = None

@@ -116,7 +116,8 @@ def test_of_a_failed_one_goes_to_the_dead_letters_which_it_may_not_have_reached(
     assert len(fleet.record.history) == 1
 
 
-def test_whatever_number_a_message_has_the_ledger_counts_the_attempts(fleet: Fleet) -> None:
+@pytest.mark.parametrize("numbers", [(1, 1, 1), (1, 50, 1)])
+def test_whatever_number_a_message_has_the_ledger_counts_the_attempts(fleet: Fleet, numbers: tuple[int, ...]) -> None:
     attempts: list[int] = []
 
     def handle(run: Run) -> None:
@@ -124,11 +125,15 @@ def test_whatever_number_a_message_has_the_ledger_counts_the_attempts(fleet: Fle
         raise ValueError("no")
 
     runner = fleet.runner(handle, ledger=True, retry=Retry(attempts=3, backoff=10 * SECOND, jitter=0))
-    for number in (1, 1, 50):
-        verdict = fleet.deliver(runner, replace(DUE, attempt=number))
+
+    def deliver_in_time(number: int) -> Verdict:
         fleet.clock.advance(20)
+        return fleet.deliver(runner, replace(DUE, attempt=number))
+
+    *failed, last = (deliver_in_time(number) for number in numbers)
     assert attempts == [1, 2, 3]
-    assert verdict.reason == "attempts exhausted (3): ValueError: no"
+    assert [again(verdict).attempt for verdict in failed] == [2, 3]
+    assert last.reason == "attempts exhausted (3): ValueError: no"
     assert fleet.record.attempt == 3
 
 
