@@ -108,7 +108,7 @@ class Settler:
                 self._changed.wait()
             seen = self._done
             self._changed.wait_for(lambda: self._stopping, PAUSE if self._failing else LINGER)
-            if self._done is seen or self._stopping:
+            if self._done and (self._done is seen or self._stopping):
                 return self._begin()
         return []  # it has filled up, and gone
 

@@ -17,6 +17,10 @@ HEAD_START = 0.25
 has not answered by then is empty, and its slots are offered to the others."""
 
 
+REFILL_AT = 5
+"""Messages of a queue that may still wait when its poller asks for more, where those would start soon. A poll takes as
+long as some quick runs: slots that find nothing meanwhile rest, and to wake them costs more than the runs do."""
+
 LONGEST_HEAD_START = 4.0
 """Seconds that a head start may grow to for a queue that was turned away."""
 
@@ -45,7 +49,7 @@ class WaitingRoom:
     def ask(self, source: Source) -> int | None:
         """Block until `source` may be polled; returns for how many messages, or None when closed.
 
-        First come, first served, among the queues of which nothing waits: a queue with quick jobs would otherwise fill
+        First come, first served, among the queues of which nothing waits, or little: a queue with quick jobs would otherwise fill
         every slot that becomes free before another queue's poller is awake. One whose catch was turned away comes
         first, and its slots are kept for longer each time: where answers take long, it would be too late for ever.
         """
@@ -56,7 +60,7 @@ class WaitingRoom:
             self._room.notify_all()
             try:
                 while not self._closed:
-                    first = next((s for s in self._asking if not self._waiting[s]), None)
+                    first = next((s for s in self._asking if self._runs_short(s)), None)
                     if first is source and (limit := self._limit(source)):
                         kept_for = min(HEAD_START * 2 ** self._turned_away[source], LONGEST_HEAD_START)
                         self._promised[source] = limit, self._clock.monotonic() + kept_for
@@ -116,6 +120,11 @@ class WaitingRoom:
         kept = sum(count for count, until in self._promised.values() if until > now)
         return max(0, min(MAX_BATCH, math.ceil(free / len(self._waiting)), free - kept))
 
+    def _runs_short(self, source: Source) -> bool:
+        """Whether the queue's poller may ask."""
+        waiting = len(self._waiting[source])
+        return not waiting or (waiting <= REFILL_AT and self._starts_soon(source, self._in_line + MAX_BATCH))
+
     def _starts_soon(self, source: Source, in_line: int) -> bool:
         """Whether the last of `in_line` starts within the queue's patience, going by the longest duration measured of
         late, and by the slots not taken by long runs. Not known before the first run."""
@@ -142,7 +151,7 @@ class WaitingRoom:
                         held = waiting.popleft()
                         self._running[held] = self._clock.monotonic()
                         self._wake_one()
-                        if self._asking and not waiting:
+                        if self._asking and len(waiting) <= REFILL_AT:
                             self._room.notify_all()
                         return held
                 self._resting += 1
@@ -155,7 +164,7 @@ class WaitingRoom:
         """A slot has become free."""
         with self._room:
             self._durations[held.source].append(self._clock.monotonic() - self._running.pop(held))
-            if any(not self._waiting[source] for source in self._asking):
+            if any(len(self._waiting[source]) <= REFILL_AT for source in self._asking):
                 self._room.notify_all()
 
     def _wake_one(self) -> None:
