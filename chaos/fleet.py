@@ -63,6 +63,11 @@ class Server:
         code = self._process.poll()
         return None if code is None else f"{self.name} (pid {self._process.pid}) ended by itself with {code}"
 
+    @property
+    def output(self) -> str:
+        """The end of what its processes have said."""
+        return self._output.read_text()[-2000:]
+
     def terminate(self) -> None:
         """Tell it to end."""
         self._process.terminate()

@@ -1,5 +1,6 @@
 """One run of the harness: starts everything, sends, strikes, lets it drain, and gives the evidence to the judge."""
 
+import functools
 import random
 import threading
 import time
@@ -55,7 +56,7 @@ def run(seed: int, size: Size, folder: Path, console: Console, *, repeat: str) -
             servers.append(server)
         progress = Progress(calls_log)
         for server in servers:
-            if not wait_for(lambda pid=server.pid: progress.is_up(pid), START):  # type: ignore[misc]
+            if not wait_for(functools.partial(_is_up, server, progress), START):
                 raise RuntimeError(f"{server.name} did not start within {START:g} s; see {folder}")
         proxy.faults_on()
         mishaps = _disturb(plan, servers, cloud, progress, console)
@@ -80,6 +81,12 @@ def run(seed: int, size: Size, folder: Path, console: Console, *, repeat: str) -
     duplicates = sum(sending.duplicate for sending in plan.sendings)
     chaos = report.happened(evidence, duplicates, read_lines(events_log), read_lines(faults_log))
     return report.show(console, judge(evidence), chaos, repeat=repeat)
+
+
+def _is_up(server: Server, progress: Progress) -> bool:
+    if server.died:
+        raise RuntimeError(f"{server.died}:\n{server.output}")
+    return progress.is_up(server.pid)
 
 
 def _disturb(plan: Plan, servers: list[Server], cloud: Cloud, progress: Progress, console: Console) -> list[str]:
