@@ -73,7 +73,7 @@ class Failure:
     def log(self, logger: logging.Logger, level: int, message: str) -> None:
         """Log `message` with the traceback, wherever that comes from."""
         if self.error is not None:
-            logger.log(level, "%s", message, exc_info=self.error)
+            logger.log(level, "%s", message, exc_info=(type(self.error), self.error, _TRACEBACK(self.error)))
         else:
             logger.log(level, "%s: %s%s", message, self.said, f"\n{self.trace.rstrip()}" if self.trace else "")
 
@@ -106,7 +106,8 @@ def _names(entry: type[BaseException] | str) -> set[str]:
     return {full, name_of(found)} if isinstance(found, type) else {full}
 
 
-# Asked of `type` itself, for a metaclass may answer anything.
+# Asked of `type` and `BaseException` themselves, for a user's class may answer anything.
+_TRACEBACK: Callable[[BaseException], Any] = BaseException.__dict__["__traceback__"].__get__
 _MODULE: Callable[[type], object] = type.__dict__["__module__"].__get__
 _QUALNAME: Callable[[type], str] = type.__dict__["__qualname__"].__get__
 _NAME: Callable[[type], str] = type.__dict__["__name__"].__get__
@@ -157,7 +158,7 @@ def _digest(error: BaseException) -> str:
     to server, and without what differs from one Python to the next: the standard library's frames, those of
     comprehensions, and how deep a recursion came. rota's own frames do not count, for a child has others."""
     places: dict[str, None] = {}
-    for frame, _ in traceback.walk_tb(error.__traceback__):
+    for frame, _ in traceback.walk_tb(_TRACEBACK(error)):
         module = str(frame.f_globals.get("__name__")).replace("__mp_main__", "__main__")
         function = frame.f_code.co_qualname
         if module.partition(".")[0] not in _NOT_THE_USERS and not function.endswith("comp>"):
