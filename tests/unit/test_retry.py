@@ -90,3 +90,11 @@ def test_words_to_rota_have_a_message_without_one_given() -> None:
     assert str(GiveUp()) == "The run is given up."
     assert str(GiveUp("no such order")) == "no such order"
     assert str(RetryAfter(5, "busy")) == "busy"
+
+
+def test_what_failed_together_does_not_return_together() -> None:
+    retry = Retry(backoff=100 * SECOND, jitter=0.5)
+    waits = {retry.wait_after(1, chance=Random(seed)) for seed in range(50)}
+    assert len(waits) == 50
+    assert min(waits) < 60 * SECOND
+    assert max(waits) > 90 * SECOND
