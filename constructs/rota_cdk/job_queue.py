@@ -142,8 +142,8 @@ class JobQueue(Construct):
     def grant_consume(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` be a worker: receive, extend and delete runs, send them back, and send them to the dead
         letters."""
-        worker = ("sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-        consume = self._grant(grantee, self.sqs_queue, *worker, "sqs:SendMessage")
+        worker = ("sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:SendMessage")
+        consume = self._grant(grantee, self.sqs_queue, *worker)
         return consume.combine(self._grant(grantee, self.dead_letters, "sqs:SendMessage"))
 
     def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:

@@ -15,7 +15,7 @@ from rota_cdk import alarms, quotas, validation
 CLAIM_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem")
 """All that a worker asks of the table. A transaction has no action of its own: it takes those of what is in it.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html"""
-READ_ACTIONS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
+READ_ACTIONS = ("dynamodb:GetItem", "dynamodb:Query")
 KEY_ACTIONS = ("kms:Decrypt",)
 """DynamoDB decrypts the table's key in the name of whoever reads or writes.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html"""

@@ -1,4 +1,4 @@
-"""One deployment for all end-to-end tests, and processes that consume it."""
+"""One deployment for all end-to-end tests but those of least privilege, and processes that consume it."""
 
 import json
 import os
@@ -16,8 +16,10 @@ from rota import Client, Manifest
 from rota.queues.sqs import SqsBackend
 from rota.settings import Settings
 from rota.testing.local_aws import LocalAws
+from rota.testing.local_aws import local_aws as new_local_aws
 
 FLEET = Path(__file__).parent / "fleet"
+GUARDED = Path(__file__).parent / "guarded"
 
 
 class Fleet:
@@ -114,3 +116,21 @@ def fleet(deployment: LocalAws, tmp_path: Path) -> Iterator[Fleet]:
         yield fleet
     finally:
         fleet.end()
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The office's app, deployed; then its policies are enforced."""
+    if str(GUARDED) not in sys.path:
+        sys.path.insert(0, str(GUARDED))
+    from deployed import Office
+
+    # A local AWS of its own: policies stay enforced, and other tests have no role.
+    with new_local_aws() as aws:
+        aws.deploy(GUARDED, app=f"{sys.executable} app.py", env={"CDK_VALIDATION": "false"})
+        office = Office(aws, tmp_path_factory.mktemp("office"))
+        aws.enforce_policies()
+        try:
+            yield office
+        finally:
+            office.end()

@@ -39,16 +39,10 @@ def allowed(stack, as_json, resolved):
 
 SETTINGS = "arn:AWS::Partition:ssm:AWS::Region:AWS::AccountId:parameter"
 CLAIM = {"dynamodb:GetItem", "dynamodb:PutItem"}
-READ = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
+READ = {"dynamodb:GetItem", "dynamodb:Query"}
 ENQUEUE = {"sqs:SendMessage", "sqs:GetQueueAttributes"}
 CLEAR = {"sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
-WORKER = {
-    "sqs:ReceiveMessage",
-    "sqs:ChangeMessageVisibility",
-    "sqs:DeleteMessage",
-    "sqs:GetQueueAttributes",
-    "sqs:SendMessage",
-}
+WORKER = {"sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:SendMessage"}
 
 
 def test_a_web_server_that_enqueues_may_send_and_read_the_settings(deploy, server, allowed):

@@ -134,6 +134,14 @@ class LocalAws:
         """
         self._server.ask("fire_schedule", name=name, group=group or "default", at=_epoch(at))
 
+    def enforce_policies(self) -> None:
+        """From now on IAM policies count, as on AWS: a role's or user's credentials can do what its policies allow.
+
+        Until then, and for `client` and `environment` for ever, everyone is root. Call it after the deploy; there is no
+        way back. For a role's credentials: ``aws.client("sts").assume_role(...)``.
+        """
+        self._server.ask("enforce_policies")
+
 
 def _epoch(at: datetime | None) -> float | None:
     if at is None:

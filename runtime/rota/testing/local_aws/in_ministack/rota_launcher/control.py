@@ -10,8 +10,13 @@ from typing import TextIO
 
 from .channel import tell
 from .fire import CannotFireError, fire_rule, fire_schedule
+from .policies import enforce_policies
 
-_OPERATIONS: dict[str, Callable[..., None]] = {"fire_rule": fire_rule, "fire_schedule": fire_schedule}
+_OPERATIONS: dict[str, Callable[..., None]] = {
+    "fire_rule": fire_rule,
+    "fire_schedule": fire_schedule,
+    "enforce_policies": enforce_policies,
+}
 
 
 def serve(answers: TextIO) -> None:

@@ -10,8 +10,9 @@ from importlib import metadata
 from typing import Any
 
 NAMES: Mapping[str, Sequence[str]] = {
-    "ministack.app": ["app"],
+    "ministack.app": ["AUTH", "app", "pin_request_origin"],
     "ministack.core.arn": ["parse_arn"],
+    "ministack.core.iam_actions": ["extract_iam_action"],
     "ministack.core.iam_evaluator": ["EvalContext", "evaluate_resource_policy"],
     "ministack.core.responses": ["new_uuid", "request_scope"],
     "ministack.services.cloudformation.provisioners": ["_RESOURCE_HANDLERS", "_physical_name"],
