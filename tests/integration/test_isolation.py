@@ -177,6 +177,31 @@ def test_a_handler_runs_in_the_main_thread_of_a_warm_child_with_its_payload_and_
     assert told(shop)["pid"] == first["pid"]
 
 
+def test_a_child_that_is_prepared_has_imported_the_handler_and_is_the_one_that_is_taken(shop: Shop) -> None:
+    def job(module: str) -> Job[Any]:
+        return Job(name="x", handler=f"{module}:f", target=Queue(name="work"), isolation="process")
+
+    (shop.folder / "slow_to_import.py").write_text("import os\ndef f(): raise RuntimeError(os.getpid())\n")
+    shop.call("tell")
+    first = told(shop)["pid"]
+    stop = Stop()
+    run = shop.threads.submit(shop.call, "obeys", stop=stop)
+    shop.wrote("started")
+    isolation.prepare(job("slow_to_import"), Stop())
+    stop.request("enough")
+    run.result(30)
+    isolation.prepare(job("slow_to_import"), Stop())
+    assert len(in_parent._idle) == 2
+    for _ in range(2):
+        with pytest.raises(IsolatedFailure) as raised:
+            isolation.call(job("slow_to_import"), None, Run(job="x", id="1", attempt=1, queue="work"))
+        assert raised.value.failure.said != f"RuntimeError: {first}"
+        shop.call("tell")
+        assert told(shop)["pid"] == first
+    with pytest.raises(IsolatedFailure, match=r"module 'missing_module' cannot be imported"):
+        isolation.prepare(job("missing_module"), Stop())
+
+
 def test_a_child_has_none_of_the_parents_files_and_sockets(shop: Shop) -> None:
     kept = [os.open(os.devnull, os.O_RDONLY) for _ in range(30)]
     try:

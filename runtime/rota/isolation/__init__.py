@@ -4,6 +4,6 @@
 not `multiprocessing` or a library: docs/adr/0013.
 """
 
-from rota.isolation.in_parent import KILL_AFTER, call, close
+from rota.isolation.in_parent import KILL_AFTER, call, close, prepare
 
-__all__ = ["KILL_AFTER", "call", "close"]
+__all__ = ["KILL_AFTER", "call", "close", "prepare"]

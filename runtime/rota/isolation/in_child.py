@@ -94,7 +94,7 @@ class Child:
             self._calls.put(None)
 
     def _run(self, call: Call, stop: Stop) -> Failure | None:
-        run = Run(**call.run, stop=stop)
+        run = Run(**call.run, stop=stop) if call.run is not None else None
         for name, level in call.log_levels.items():
             logging.getLogger(name or None).setLevel(level)
         try:
@@ -103,9 +103,12 @@ class Child:
                 if call.handler.startswith("__main__:"):
                     self._main.load()
                 handler = handlers.resolve(Job(name=call.job, handler=call.handler, payload=kind, target=_ANY))
+                if run is None:
+                    return None
                 result = handler.call(payload, run)
                 if inspect.isawaitable(result):
-                    event_loop.run(result, None if call.until is None else max(0.0, call.until - time.monotonic()))
+                    left = None if call.until is None else max(0.0, round(call.until - time.monotonic(), 3))
+                    event_loop.run(result, left)
         except BaseException as error:  # noqa: BLE001 - whatever a handler raises, SystemExit too, fails this run alone
             return Failure.of(error).without_error()
         return None

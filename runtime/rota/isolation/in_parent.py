@@ -46,20 +46,26 @@ def call(job: Job[Any], payload: Any, run: Run, *, kill_after: float = KILL_AFTE
     started. Raises `IsolatedFailure` for what the handler raised, for a kill, and for a child that died; `HandlerError`
     for a payload that cannot be handed to another process.
     """
-    word = Call(
-        job=job.name,
-        handler=job.handler,
-        request=_request(job, payload),
-        run={field.name: getattr(run, field.name) for field in dataclasses.fields(run) if field.name != "stop"},
-        until=time.monotonic() + job.timeout.total_seconds() if job.timeout else None,
-        log_levels=_log_levels(),
-    )
+    until = time.monotonic() + job.timeout.total_seconds() if job.timeout else None
+    fields = {field.name: getattr(run, field.name) for field in dataclasses.fields(run) if field.name != "stop"}
+    _work(_word(job, payload, fields, until), run.stop, kill_after)
+
+
+def prepare(job: Job[Any], stop: Stop, *, kill_after: float = KILL_AFTER) -> None:
+    """See to an idle child that has imported the job's handler: for before the run's deadline is set, so that a slow
+    import takes nothing from it. Raises as `call` does."""
+    if not any(job.handler in child.imported for child in list(_idle)):
+        _work(_word(job, None, None, None), stop, kill_after)
+
+
+def _work(word: Call, stop: Stop, kill_after: float) -> None:
     child = _ready(word)
     try:
-        failure = child.result(run.stop, kill_after)
+        failure = child.result(stop, kill_after)
     except BaseException:
         child.kill()
         raise
+    child.imported.add(word.handler)
     _idle.append(child)
     if failure is not None:
         raise IsolatedFailure(failure)
@@ -68,8 +74,9 @@ def call(job: Job[Any], payload: Any, run: Run, *, kill_after: float = KILL_AFTE
 def close() -> None:
     """End the children that are idle; those at work end with their runs. None is left when this process ends."""
     ending = []
-    while _idle:
-        ending.append(_idle.pop())
+    with suppress(IndexError):  # other threads take some, too
+        while True:
+            ending.append(_idle.pop())
     for child in ending:
         child.dismiss()
     end = time.monotonic() + _END
@@ -103,6 +110,8 @@ class Child:
         finally:
             theirs.close()
             their_lifeline.close()
+        self.imported: set[str] = set()
+        """The handlers that it has been given."""
         _children.add(self)
 
     @property
@@ -177,14 +186,16 @@ class Child:
 
 _children: set[Child] = set()
 _idle: list[Child] = []
-"""The last one to fall idle is taken first, so there are never more than ran at once."""
+"""One of them is taken where there is one, so there are never more than ran at once."""
 
 
 def _ready(word: Call) -> Child:
     """A child that works on `word`: an idle one, unless it has died meanwhile."""
-    while _idle:
-        with suppress(IndexError):  # another thread was faster
-            child = _idle.pop()
+    while idle := list(_idle):
+        knowing = [child for child in idle if word.handler in child.imported]
+        child = (knowing or idle)[-1]
+        with suppress(ValueError):  # another thread was faster
+            _idle.remove(child)
             if not child.is_dead and child.give(word):
                 return child
             child.kill()
@@ -206,6 +217,11 @@ def _where() -> dict[str, Any]:
         "main_module": spec.name if spec is not None else None,
         "main_file": str(Path(file).resolve()) if file else None,
     }
+
+
+def _word(job: Job[Any], payload: Any, run: dict[str, Any] | None, until: float | None) -> Call:
+    request = _request(job, payload)
+    return Call(job=job.name, handler=job.handler, request=request, run=run, until=until, log_levels=_log_levels())
 
 
 def _request(job: Job[Any], payload: Any) -> bytes:

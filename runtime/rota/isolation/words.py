@@ -14,8 +14,8 @@ class Call:
     handler: str
     request: bytes
     """The payload's type and its value. Pickled apart: what reads words is not what imports the application."""
-    run: dict[str, Any]
-    """The fields of the Run, but for its Stop."""
+    run: dict[str, Any] | None
+    """The fields of the Run, but for its Stop; None to import the handler and no more."""
     until: float | None
     """When an async handler is cancelled, on the monotonic clock, which all processes of a machine share."""
     log_levels: dict[str, int]
