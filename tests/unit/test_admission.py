@@ -86,6 +86,12 @@ def test_what_has_started_once_is_not_too_late_for_its_other_attempts(fleet: Fle
     assert fleet.deliver(runner, verdict.settle.body).outcome is Outcome.SUCCEEDED
 
 
+def test_nor_is_what_has_started_when_there_was_no_ledger_yet(fleet: Fleet) -> None:
+    fleet.clock.advance(HOUR)
+    runner = fleet.runner(ledger=True, start_deadline=MINUTE)
+    assert fleet.deliver(runner, due(attempt=2)).outcome is Outcome.SUCCEEDED
+
+
 def test_without_a_ledger_deadlines_hold_too_for_first_attempts(fleet: Fleet) -> None:
     runner = fleet.runner(start_deadline=MINUTE)
     fleet.clock.advance(HOUR)
