@@ -46,8 +46,8 @@ class OnMoto(LedgerConformance):
         return SteppedStore(service, table, clock)
 
 
-OnMemory.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
-OnMoto.TestCase.settings = settings(max_examples=15, stateful_step_count=40, deadline=None)
+OnMemory.TestCase.settings = settings(max_examples=150, stateful_step_count=100, deadline=None)
+OnMoto.TestCase.settings = settings(max_examples=10, stateful_step_count=60, deadline=None)
 
 TestOnMemory = OnMemory.TestCase
 
