@@ -273,7 +273,7 @@ def test_a_child_that_died_while_idle_fails_no_run(shop: Shop) -> None:
     shop.call("tell")
     pid = told(shop)["pid"]
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not is_alive(pid))
+    wait_until(lambda: in_parent._idle[0].is_dead)
     shop.call("tell")
     assert told(shop)["pid"] != pid
 
