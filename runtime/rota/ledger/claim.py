@@ -1,7 +1,6 @@
 """A claimed run: its lease, its fencing token, and its one completion."""
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -18,12 +17,9 @@ from rota.locks.base import LockProvider, Place
 from rota.locks.in_store import lock_write, state_of
 from rota.locks.rules import lock_key
 from rota.run import Outcome
-from rota.stores.base import ConflictError, Key, Store, Write, new_version
+from rota.stores.base import ConflictError, Key, Store, Write, new_version, tries
 
 log = logging.getLogger("rota.ledger")
-
-TRIES = 8
-"""Tries of a write beside which others write the same lock."""
 
 PAUSE = 0.5
 """Seconds between tries of a completion that the store does not take."""
@@ -160,8 +156,7 @@ class Claim:
         """Write a new record, and in the same transaction what becomes of the lock. Knows its own writes again."""
         mine = new_version()
         self._sent.add(mine)
-        for number in range(TRIES):
-            time.sleep(random.uniform(0, 0.04) * number)
+        for _ in tries():
             now = datetime.fromtimestamp(self._store.now(), UTC)
             record = change(now)
             keep_until = (now + rules.KEEP).timestamp()

@@ -1,9 +1,7 @@
 """The ledger: the rules of runs, applied to a store. A run is claimed with its lock and unique key, or not at all."""
 
 import os
-import random
 import socket
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -19,10 +17,7 @@ from rota.ledger.records import Record, State, key_of, partition_of
 from rota.ledger.rules import Finished, PutBack, Refuse, Request, Start, TooOld
 from rota.locks.base import LockProvider, Place
 from rota.run import Outcome
-from rota.stores.base import ConflictError, Document, Key, Store, Write
-
-TRIES = 8
-"""Tries of a claim that others come before."""
+from rota.stores.base import ConflictError, Document, Key, Store, Write, tries
 
 ASKS_AGAIN = (timedelta(seconds=2), timedelta(seconds=30))
 """After how long a run that waits for a lock asks again: a quarter of the time that it has waited, within these."""
@@ -66,8 +61,7 @@ class Ledger:
         # Mostly nothing is on record of a first attempt: the write itself finds out, and saves a read.
         is_read = provider is not None or request.envelope.attempt > 1 or request.envelope.redrives > 0
         document = self._store.get(key) if is_read else None
-        for number in range(TRIES):
-            time.sleep(random.uniform(0, 0.02) * number)
+        for _ in tries():
             was_claimed = document is not None and bool(Record.read(document.body).token)
             beside = [(guard, self._store.get(guard.key)) for guard in guards if not (guard.once and was_claimed)]
             asked_at, now = self._clock.monotonic(), self.now()  # in this order: a thread may be stopped between them

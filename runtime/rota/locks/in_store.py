@@ -7,15 +7,12 @@ from rota.errors import LedgerError
 from rota.exclusion import Overlap
 from rota.locks.base import Place
 from rota.locks.rules import Full, LockState, Taken, lock_key
-from rota.stores.base import ConflictError, Document, Store, Write
+from rota.stores.base import ConflictError, Document, Store, Write, tries
 
 log = logging.getLogger("rota.locks")
 
 KEEP = timedelta(days=45)
 """How long the record of a lock stays after its last write."""
-
-TRIES = 8
-"""Tries of a write that others come before."""
 
 
 def state_of(document: Document | None) -> LockState:
@@ -54,7 +51,7 @@ class StoreLocks:
         hold_at_least: timedelta = timedelta(),
         least_token: int = 0,
     ) -> Place | Full:
-        for _ in range(TRIES):
+        for _ in tries():
             document, now = self._store.get(lock_key(key)), self._now()
             answer = state_of(document).ask(
                 holder,
@@ -71,7 +68,7 @@ class StoreLocks:
         raise LedgerError(f"lock {key!r}: others write it all the time")
 
     def renew(self, place: Place, *, lease: timedelta) -> Place | None:
-        for _ in range(TRIES):
+        for _ in tries():
             document, now = self._store.get(lock_key(place.key)), self._now()
             state = state_of(document)
             if (found := state.find(place.holder)) is None or found.token != place.token:
@@ -82,7 +79,7 @@ class StoreLocks:
         raise LedgerError(f"lock {place.key!r}: others write it all the time")
 
     def release(self, place: Place) -> None:
-        for _ in range(TRIES):
+        for _ in tries():
             document, now = self._store.get(lock_key(place.key)), self._now()
             state = state_of(document)
             if (found := state.find(place.holder)) is None or found.token != place.token:

@@ -1,7 +1,9 @@
 """What the ledger and the locks ask of a database: small versioned documents, written all or none."""
 
+import random
+import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -69,6 +71,15 @@ def conflicts(current: Sequence[Document | None], writes: Sequence[Write]) -> bo
     return any(
         (found.version if found else None) != write.expects for found, write in zip(current, writes, strict=True)
     )
+
+
+def tries() -> Iterator[None]:
+    """As many tries as a write gets beside which others write the same: with pauses between them that grow, and are of
+    random length, since the others pause too."""
+    for number in range(10):
+        if number:
+            time.sleep(random.uniform(0, min(1.0, 0.02 * 2**number)))
+        yield
 
 
 class Page(NamedTuple):

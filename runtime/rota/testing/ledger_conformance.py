@@ -291,7 +291,7 @@ class LedgerConformance(RuleBasedStateMachine):
         self._so_far = _nothing
         """Tells the model what has been written of a completion that is tried again."""
         patched = SimpleNamespace(sleep=self._sleep)
-        self._patches = [mock.patch(f"rota.ledger.{module}.time", patched) for module in ("claim", "ledger")]
+        self._patches = [mock.patch(f"rota.{module}.time", patched) for module in ("ledger.claim", "stores.base")]
         for patch in self._patches:
             patch.start()
 
