@@ -144,3 +144,8 @@ def test_a_redrive_that_is_refused_is_over_too() -> None:
     failed = rules.completed(running(), Outcome.FAILED, "", NOW)
     refused = rules.refused(failed, request(redrives=1), Outcome.SKIPPED, "lock is held", NOW)
     assert rules.decide(refused, request(redrives=1), NOW) == Finished(record=refused)
+
+
+def test_the_token_of_a_redriven_run_grows_within_the_same_millisecond() -> None:
+    failed = rules.completed(running(token=MS + 5), Outcome.FAILED, "", NOW)
+    assert started(failed, request(redrives=1)).token == MS + 6
