@@ -9,6 +9,7 @@ queues' refusal of what comes without TLS (tests/synth/test_policies.py). StartM
 
 import json
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from rota.stores.base import Key
+from rota.ledger.records import Record, State, key_of
+from rota.run import Outcome
+from rota.stores.base import Write
 from rota.stores.dynamodb import DynamoDBStore
 
 AT = datetime(2199, 1, 1, 3, 0, 30, tzinfo=UTC)
@@ -80,27 +83,46 @@ def test_a_worker_under_its_role_does_all_that_a_worker_does(office: Any) -> Non
 
 
 def test_an_operator_under_its_role_reads_the_ledger_and_sends_dead_letters_again(office: Any) -> None:
-    sqs, dynamodb = office.client("default-operator", "sqs"), office.client("default-operator", "dynamodb")
-    run = office.run("default-operator", "enqueue", "plain", '{"n": 5}', "-m", "office")["run"]
+    def rota(*words: str) -> Any:
+        return office.run("default-operator", *words, "--manifest", "office")
 
-    root = office.aws.client("dynamodb")
-    root.put_item(TableName=office.table(), Item={"pk": {"S": "run#seen"}, "sk": {"S": "-"}, "version": {"S": "1"}})
-    store = DynamoDBStore(dynamodb, office.table())
-    assert [document.version for document in store.list("run#seen", limit=5).documents] == ["1"]
-    assert store.get(Key("run#seen", "-")) is not None
+    at = datetime(2026, 1, 1, 3, 0, tzinfo=UTC)
+    seen = "by-rule@2026-01-01T03:00:00Z"
+    record = Record(
+        job="by-rule",
+        run=seen,
+        target="work",
+        state=State.FINISHED,
+        attempt=1,
+        scheduled_at=at,
+        outcome=Outcome.SUCCEEDED,
+        reason="done",
+    )
+    key = key_of("by-rule", seen, target="work", scheduled_at=at)
+    root = DynamoDBStore(office.aws.client("dynamodb"), office.table())
+    root.write([Write(key=key, expects=None, body=record.body(), keep_until=time.time() + 3600)])
+    assert seen in [found["run"] for found in rota("runs", "by-rule")["runs"]]
+    assert [found["outcome"] for found in rota("show", seen)["runs"]] == ["succeeded"]
 
-    for url in (office.queue().dead_letter_url, office.undelivered()):
-        office.aws.client("sqs").send_message(QueueUrl=url, MessageBody='{"rota":1,"job":"plain","run":"again"}')
-        assert office.messages(url, role="default-operator") > 0
-        while office.messages(url):
-            for message in sqs.receive_message(QueueUrl=url, VisibilityTimeout=60).get("Messages", ()):
-                held = {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}
-                sqs.change_message_visibility(**held, VisibilityTimeout=60)
-                sqs.send_message(QueueUrl=office.queue().url, MessageBody=message["Body"])
-                sqs.delete_message(**held)
-    taken = office.aws.client("sqs").receive_message(QueueUrl=office.queue().url, MaxNumberOfMessages=10)["Messages"]
-    runs = {json.loads(message["Body"]).get("run") for message in taken}
-    assert {run, "again"} <= runs
+    lying = {
+        office.queue().dead_letter_url: '{"rota":1,"job":"plain","run":"died","payload":{"n":1}}',
+        office.undelivered(): '{"rota":1,"job":"by-rule","fired_at":"2199-01-01T03:00:30Z"}',
+    }
+    for url, body in lying.items():
+        office.aws.client("sqs").send_message(QueueUrl=url, MessageBody=body)
+    told = [run["run"] for place in rota("dead")["places"] for run in place["runs"]]
+    assert {"died", "by-rule@2199-01-01T03:00:00Z"} <= set(told)
+    rota("redrive", "--all", "--yes")
+    now = rota("run", "plain", "--input", '{"n": 5}')["run"]
+
+    assert [office.messages(url) for url in lying] == [0, 0]
+    sqs, sent = office.aws.client("sqs"), set[str]()
+    while found := sqs.receive_message(QueueUrl=office.queue().url, MaxNumberOfMessages=10).get("Messages"):
+        for message in found:
+            sent.add(json.loads(message["Body"])["run"])
+            sqs.delete_message(QueueUrl=office.queue().url, ReceiptHandle=message["ReceiptHandle"])
+    assert {"died", "by-rule@2199-01-01T03:00:00Z", now} <= sent
+    assert "not authorized" not in office.output()
 
 
 @dataclass(frozen=True)
