@@ -86,7 +86,8 @@ class Admission:
         return Verdict(None, reason, SendAgain(fitting(envelope), wait))
 
     def _request(self, job: Job[Any], payload: Any, envelope: Envelope, skip: str | None) -> Request:
-        lock, unique = job.lock, job.unique
+        # A unique key is a matter of who enqueues: an occurrence is one by its instant.
+        lock, unique = job.lock, job.unique if envelope.scheduled_at is None else None
         return Request(
             envelope=envelope,
             target=job.target.name,

@@ -96,7 +96,10 @@ class Envelope:
             raise EnvelopeError(f"job must be a name; got {job!r}")
         if run is not None and (not isinstance(run, str) or not run):
             raise EnvelopeError(f"run must be an id; got {run!r}")
-        attempt, redrives = _count("attempt", read.get("attempt", 1), 1), _count("redrives", read.get("redrives", 0), 0)
+        attempt, redrives = (
+            _count("attempt", read.get("attempt", 1), 1),
+            _count("redrives", read.get("redrives") or 0, 0),
+        )
         rest: dict[str, Any] = {name: _text(name, read[name]) for name in _TEXTS if read.get(name) is not None}
         rest |= {name: read_instant(name, read[name]) for name in _INSTANTS if read.get(name) is not None}
         return cls(job=job, run=run, payload=read.get("payload"), attempt=attempt, redrives=redrives, **rest)

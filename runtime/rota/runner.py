@@ -18,7 +18,17 @@ from rota.failures import Failure, printable, told
 from rota.ledger import Claim, Ledger
 from rota.manifest import MAX_DELAY, Job, Manifest
 from rota.run import Outcome, Run, Stop
-from rota.verdicts import REASON_LENGTH, Acknowledge, Leave, SendAgain, Verdict, dead, dead_as_it_came, fitting
+from rota.verdicts import (
+    REASON_LENGTH,
+    Acknowledge,
+    DeadLetter,
+    Leave,
+    SendAgain,
+    Verdict,
+    dead,
+    dead_as_it_came,
+    fitting,
+)
 
 log = logging.getLogger("rota.run")
 
@@ -92,7 +102,9 @@ class Runner:
             return self._unreadable(job, body, envelope, "payload cannot be read", error)
         admitted = self._admission.ask(job, payload, envelope)
         if isinstance(admitted, Verdict):
-            log.info("%s is not started: %s", job.name, admitted.reason)
+            is_dead = isinstance(admitted.settle, DeadLetter)
+            level, then = (logging.ERROR, "; dead-lettered") if is_dead else (logging.INFO, "")
+            log.log(level, "%s is not started: %s%s", job.name, admitted.reason, then)
             return admitted
         if (claim := admitted.claim) is not None:
             # What is on record counts: the message may be a duplicate from before an attempt or a redrive.
@@ -116,14 +128,17 @@ class Runner:
             if handler is None:
                 handler = self._handlers[job.name] = handlers.resolve(job)
             seconds = None
+            if job.isolation == "process":
+                from rota import isolation
+
+                # Before the clock starts: a new child imports the application first.
+                isolation.prepare(job, run.stop)
             if job.timeout:
                 seconds = job.timeout.total_seconds()
                 # Both now: reading the payload and importing the handler, slow at first, take nothing from the run.
                 run = replace(run, deadline=self._clock.now() + job.timeout)
                 run.stop.run, run.stop.due = run, self._clock.monotonic() + seconds
             if job.isolation == "process":
-                from rota import isolation
-
                 isolation.call(job, payload, run)
                 return None
             result = handler.call(payload, run)

@@ -157,8 +157,8 @@ def test_gunicorn_runs_the_worker_in_each_of_its_children_alone(
     off = fleet.spawn(*command, **environment, ROTA_WORKER="off")
     master = fleet.spawn(*command, **environment)
     fleet.eventually(lambda: len(_children(off.pid)) == 2, 20)
-    # Two slots, poller, keeper, renewer and settler in each child, beside the threads that gunicorn has of its own.
-    expected = {1 + 6}
+    # Two slots, poller, keeper, renewer, watcher and settler in each child, beside the threads of gunicorn.
+    expected = {1 + 7}
     fleet.eventually(lambda: {_threads(child) for child in _children(master.pid)} == expected, 20)
     fleet.client().enqueue(fleet.jobs.served)
     fleet.eventually(lambda: fleet.events("served") and fleet.depth("web") == 0, 20)

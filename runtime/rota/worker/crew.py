@@ -1,6 +1,7 @@
 """The threads of a started worker: which there are, and in which order they stop."""
 
 import logging
+import sys
 from datetime import timedelta
 
 from rota.clock import Clock
@@ -13,6 +14,7 @@ from rota.worker.renewer import Renewer
 from rota.worker.roles import Role
 from rota.worker.settler import Settler
 from rota.worker.waiting_room import WaitingRoom
+from rota.worker.watcher import Watcher
 
 log = logging.getLogger("rota.worker")
 
@@ -21,7 +23,7 @@ DRAIN = 5.0
 
 
 class Crew:
-    """A poller and a settler for each queue, the slots, a keeper and a renewer."""
+    """A poller and a settler for each queue, the slots, a keeper, a renewer and a watcher."""
 
     def __init__(
         self, sources: list[Source], runner: Runner, clock: Clock, *, slots: int, grace: timedelta, long_poll: timedelta
@@ -40,6 +42,8 @@ class Crew:
         self._keeping = Role("keeper", lambda: self._keeper.run(interval), clock)
         self._renewer = Renewer(self._keeper, clock)
         self._renewing = Role("renewer", lambda: self._renewer.run(1.0), clock)
+        self._watcher = Watcher(self._keeper, self._room, clock)
+        self._watching = Role("watcher", lambda: self._watcher.run(interval / 2), clock)
         self._settling = [Role(f"settle-{source.name}", it.run, clock) for source, it in self._settlers.items()]
         self._working = [Role(f"slot-{number}", self._work, clock) for number in range(slots)]
         self._polling = [Role(f"poll-{source.name}", it.run, clock) for source, it in self._pollers.items()]
@@ -69,7 +73,7 @@ class Crew:
         return examine(
             pollers={source.name: poller for source, poller in self._pollers.items()},
             running=self._room.running,
-            roles=[self._keeping, self._renewing, *self._settling, *self._working, *self._polling],
+            roles=[self._keeping, self._renewing, self._watching, *self._settling, *self._working, *self._polling],
             slots=len(self._working),
             grace=self._grace,
             stopping=self._stopping,
@@ -100,10 +104,13 @@ class Crew:
             settler.stop()
         for role in self._settling:
             role.join()
-        for role, heartbeat in ((self._keeping, self._keeper), (self._renewing, self._renewer)):
+        heartbeats = (self._keeping, self._keeper), (self._renewing, self._renewer), (self._watching, self._watcher)
+        for role, heartbeat in heartbeats:
             role.end()
             heartbeat.stop()
             role.join()
+        if "rota.isolation" in sys.modules:  # some handler ran in a process of its own
+            sys.modules["rota.isolation"].close()
         for settler in self._settlers.values():
             settler.drain(DRAIN)  # what the keeper was handing back
         if open_polls := sum(role.alive for role in self._polling):

@@ -1,10 +1,9 @@
-"""Keeps hold of what is in hand: extends visibility in batches, and tells a run that it must stop."""
+"""Keeps hold of what is in hand: extends visibility, in batches."""
 
 import logging
 from collections.abc import Callable, Iterable
 from threading import Event
 
-from rota import logs
 from rota.clock import Clock
 from rota.manifest import MAX_VISIBILITY
 from rota.worker.held import Held, Source
@@ -53,14 +52,8 @@ class Keeper:
         self._stop.set()
 
     def look(self) -> None:
-        """One look at everything in hand: first the words that need no request, for a request may take long."""
+        """One look at everything in hand."""
         now = self._clock.monotonic()
-        lost = [held for held in self.held if held.is_lost(now)]
-        for held in lost:
-            self._tell_lost(held)
-        for held in self.held:
-            if held.stop.due is not None and now >= held.stop.due:
-                self._tell_deadline(held)
         for (source, seconds), batch in self._due(now).items():
             self._extend(source, seconds, batch)
         self._hand_back_what_waits(now)
@@ -95,27 +88,6 @@ class Keeper:
                 held.extend(asked_at + seconds)
             elif not held.done:
                 held.lose()
-                self._tell_lost(held)
-
-    def _tell_lost(self, held: Held) -> None:
-        if held.done or self._room.withdraw(held):
-            self.forget(held)
-            return
-        claim = held.stop.claim
-        if claim is not None and not claim.is_lost(self._clock.monotonic()):
-            # Whoever receives the message finds the lease, and puts it back: the run goes on, for longer than the 12
-            # hours of a message if need be.
-            return
-        if held.stop.reason is None:
-            with logs.of_run(held.stop.run):
-                log.warning("a run of queue %s has lost its message: another server may run it", held.source.name)
-        held.stop.request("another server may own this run: its message was not extended in time")
-
-    def _tell_deadline(self, held: Held) -> None:
-        if held.stop.reason is None and not held.done:
-            with logs.of_run(held.stop.run):
-                log.error("a run of queue %s has passed its deadline and is told to stop", held.source.name)
-            held.stop.request("its deadline has passed")
 
     def give_back(self, unsettled: list[Held]) -> None:
         """Make messages visible at once, and hold them no longer; not those whose verdict is being carried out."""

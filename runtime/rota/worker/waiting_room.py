@@ -49,9 +49,10 @@ class WaitingRoom:
     def ask(self, source: Source) -> int | None:
         """Block until `source` may be polled; returns for how many messages, or None when closed.
 
-        First come, first served, among the queues of which nothing waits, or little: a queue with quick jobs would otherwise fill
-        every slot that becomes free before another queue's poller is awake. One whose catch was turned away comes
-        first, and its slots are kept for longer each time: where answers take long, it would be too late for ever.
+        First come, first served, among the queues of which nothing waits, or little: a queue with quick jobs would
+        otherwise fill every slot that becomes free before another queue's poller is awake. One whose catch was turned
+        away comes first, and its slots are kept for longer each time: where answers take long, it would be too late for
+        ever.
         """
         with self._room:
             if self._promised.pop(source, None):  # nothing has entered since: the poll was empty

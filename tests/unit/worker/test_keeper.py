@@ -11,6 +11,7 @@ from rota.testing import FakeClock
 from rota.worker.held import Held, Source
 from rota.worker.keeper import Keeper
 from rota.worker.waiting_room import WaitingRoom
+from rota.worker.watcher import Watcher
 
 VISIBILITY = 8
 
@@ -26,6 +27,7 @@ class Scene:
         self.room = WaitingRoom(1, [self.source], self.clock)
         self.handed_back: list[Held] = []
         self.keeper = Keeper(self.room, self.clock, self.handed_back.extend)
+        self.watcher = Watcher(self.keeper, self.room, self.clock)
         self._teach_that_runs_are_quick()
 
     def _teach_that_runs_are_quick(self) -> None:
@@ -45,7 +47,12 @@ class Scene:
     def live_for(self, seconds: float) -> None:
         for _ in range(int(seconds)):
             self.clock.advance(1)
-            self.keeper.look()
+            self.look()
+
+    def look(self) -> None:
+        self.watcher.look()
+        self.keeper.look()
+        self.watcher.look()
 
     def others_can_receive(self) -> bool:
         return bool(self.queue.receive(1, 0))
@@ -162,7 +169,7 @@ def test_a_deadline_is_told_of_once_in_the_log_of_the_run(scene: Scene, caplog: 
     held.stop.due = scene.clock.monotonic() + 1
     scene.live_for(5)
     assert [record.message for record in caplog.records] == [
-        "a run of queue billing has passed its deadline and is told to stop"
+        "a run of queue billing is told to stop: its deadline has passed"
     ]
 
 
@@ -192,7 +199,7 @@ def test_a_message_is_held_to_the_end_of_the_twelve_hours_that_sqs_allows() -> N
     scene.queue.change_visibility = lambda receipts, seconds: asked.append(seconds) or []  # type: ignore[method-assign, assignment, func-returns-value] # a spy
     for _ in range(12):
         scene.clock.advance(3600)
-        scene.keeper.look()
+        scene.look()
     assert held.received_at + 12 * 3600 - 10 <= held.visible_at <= held.received_at + 12 * 3600
     assert all(seconds <= 8 * 3600 for seconds in asked)
 

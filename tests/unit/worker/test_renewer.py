@@ -21,6 +21,7 @@ from rota.worker.held import Held, Source
 from rota.worker.keeper import Keeper
 from rota.worker.renewer import Renewer
 from rota.worker.waiting_room import WaitingRoom
+from rota.worker.watcher import Watcher
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Fleet
@@ -36,7 +37,9 @@ class Scene:
         self.ledger, self.clock, self.store = fleet.ledger, fleet.clock, fleet.store
         self.queue = MemoryQueue(60, self.clock)
         self.source = Source(Queue(name="billing"), self.queue, MemoryQueue())
-        self.keeper = Keeper(WaitingRoom(1, [self.source], self.clock), self.clock, lambda held: None)
+        self.room = WaitingRoom(1, [self.source], self.clock)
+        self.keeper = Keeper(self.room, self.clock, lambda held: None)
+        self.watcher = Watcher(self.keeper, self.room, self.clock)
         self.renewer = Renewer(self.keeper, self.clock)
 
     def request(self, run: str, at: int = 0, *, locked: bool = False) -> Request:
@@ -61,7 +64,11 @@ class Scene:
     def live_for(self, seconds: int) -> None:
         for _ in range(seconds):
             self.clock.advance(1)
-            self.renewer.look()
+            self.look()
+
+    def look(self) -> None:
+        self.watcher.look()
+        self.renewer.look()
 
     @property
     def lease_left(self) -> float:
@@ -92,7 +99,7 @@ def test_a_lease_is_renewed_when_a_third_of_it_has_passed(scene: Scene) -> None:
 def test_a_run_that_is_not_on_record_costs_nothing(scene: Scene) -> None:
     held = Held(scene.source, "{}", "receipt", 0)
     scene.keeper.keep([held])
-    scene.live_for(100)
+    scene.live_for(50)
     assert scene.store.writes == scene.store.reads == []
     assert held.stop.reason is None
 
@@ -136,14 +143,15 @@ def test_who_cannot_renew_is_told_before_anyone_may_take_the_run_over(
     assert held.is_lost(scene.clock.monotonic()), "whoever takes the run over needs its message"
     scene.live_for(20)
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
-        "the run has lost its lease, another server may take it: its lease could not be renewed in time"
+        "a run of queue billing is told to stop: another server may own this run: "
+        "its lease could not be renewed in time"
     ]
 
 
 def test_a_process_that_slept_past_its_lease_does_not_lengthen_it(scene: Scene) -> None:
     held = scene.start()
     scene.clock.advance(LEASE - MARGIN)
-    scene.renewer.look()
+    scene.look()
     assert held.stop.reason is not None
     assert len(scene.store.writes) == 1
 
@@ -156,7 +164,7 @@ def test_who_was_taken_over_is_told_and_cannot_complete(scene: Scene) -> None:
     taker = scene.ledger.claim(scene.request("r1"))
     assert isinstance(taker, Claim)
     claim.held_until += 1000  # as if its own clock had stood still meanwhile
-    scene.renewer.look()
+    scene.look()
     assert held.stop.reason == "another server may own this run: another server has taken run r1 over"
     assert held.is_lost(scene.clock.monotonic())
     assert claim.complete(Outcome.SUCCEEDED, "late") is False
@@ -171,7 +179,9 @@ def test_a_run_is_told_that_another_cancels_it_once(scene: Scene, caplog: pytest
     scene.live_for(30)
     assert held.stop.reason == "work@r2 takes over"
     assert not held.is_lost(scene.clock.monotonic()), "it is still its own"
-    assert [record.message for record in caplog.records] == ["the run is told to stop: work@r2 takes over"]
+    assert [record.message for record in caplog.records] == [
+        "a run of queue billing is told to stop: work@r2 takes over"
+    ]
 
 
 def test_the_most_urgent_is_renewed_first(scene: Scene) -> None:
@@ -180,7 +190,7 @@ def test_the_most_urgent_is_renewed_first(scene: Scene) -> None:
     scene.start("r2")
     scene.keeper._held = dict(reversed(scene.keeper._held.items()))
     scene.clock.advance(15)
-    scene.renewer.look()
+    scene.look()
     assert [writes[0].sort for writes in scene.store.writes] == ["r1", "r2", "r1", "r2"]
 
 
@@ -196,7 +206,7 @@ def test_what_is_lost_is_told_though_requests_of_others_take_long(scene: Scene) 
         real(writes)
 
     scene.store.real.write = slow  # type: ignore[method-assign] # a spy
-    scene.renewer.look()
+    scene.look()
     assert told == ["another server may own this run: its lease could not be renewed in time"]
 
 

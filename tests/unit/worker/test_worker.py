@@ -372,7 +372,7 @@ def test_starting_twice_starts_once(scene: Scene) -> None:
     worker = scene.worker(concurrency=3)
     before = threading.active_count()
     with worker.start().start():
-        assert threading.active_count() - before == 3 + 1 + 3  # slots, a poller, keeper, renewer and settler
+        assert threading.active_count() - before == 3 + 1 + 4  # slots, a poller, keeper, renewer, watcher, settler
 
 
 def test_a_worker_can_be_switched_off_by_the_environment(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,3 +207,32 @@ def test_without_a_ledger_schedules_are_warned_of(scene: Scene, caplog: pytest.L
     assert [record.message for record in caplog.records] == [
         "there is no ledger: an occurrence that is delivered twice runs twice; deploy again: `cdk deploy`"
     ]
+
+
+def test_a_run_is_told_that_its_lease_has_ended_though_a_renewal_hangs(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, hangs, answer = threading.Event(), threading.Event(), threading.Event()
+    told: list[str | None] = []
+
+    def work(run: Run) -> None:
+        if not started.is_set():  # not again for who takes it over
+            started.set()
+            run.stop_event.wait(20)
+            told.append(run.stop_reason)
+
+    def write(writes: object) -> None:
+        hangs.set()
+        answer.wait(20)
+
+    scene.declare(work)
+    scene.queue.send([DUE])
+    with scene.worker():
+        assert started.wait(20)
+        monkeypatch.setattr(scene.fleet.store, "write", write)
+        scene.clock.advance(20)  # a third of the lease has passed: it is to be renewed
+        assert hangs.wait(20)
+        scene.clock.advance(40)
+        eventually(lambda: told)
+        answer.set()
+    assert told == ["another server may own this run: its lease could not be renewed in time"]
