@@ -489,7 +489,7 @@ def test_started_from_many_threads_it_starts_once(scene: Scene) -> None:
         starter.start()
     for starter in starters:
         starter.join()
-    assert threading.active_count() - before == 3 + 1 + 3
+    assert threading.active_count() - before == 3 + 1 + 4
     assert worker.stop()
     assert threading.active_count() == before
 
