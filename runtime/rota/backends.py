@@ -7,7 +7,7 @@ from rota.clock import Clock
 from rota.errors import SettingsError
 from rota.ledger import Ledger
 from rota.locks.base import LockProvider
-from rota.queues.base import QueueBackend
+from rota.queues.base import OperatedBackend
 from rota.settings import SETTINGS_VARIABLE, Settings, from_environment, stage
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def settings_of(manifest: str) -> Settings:
 
 def queue_backend(
     manifest: str, *, connections: int = 10, polls: int = 0, settings: Settings | None = None
-) -> QueueBackend:
+) -> OperatedBackend:
     """The queues of this process's deployment of a manifest, on SQS; of `settings` where they are known already.
 
     `connections` is how many requests may be under way at once; `polls`, how many long polls beside them. These have a
@@ -61,6 +61,13 @@ def ledger(
     return None if store is None else Ledger(store, locks=locks, clock=clock)
 
 
+def ledger_on_record(settings: Settings) -> Ledger:
+    """The same for those who need it. Raises `SettingsError` that says what to type where the deployment has none."""
+    if (found := ledger(settings)) is None:
+        raise _no_ledger(settings)
+    return found
+
+
 def locks(manifest: str) -> LockProvider:
     """The locks of this process's deployment of a manifest.
 
@@ -70,15 +77,21 @@ def locks(manifest: str) -> LockProvider:
 
     settings = settings_of(manifest)
     if (store := _store(settings)) is None:
-        deployment = f"{settings.manifest!r}, stage {settings.stage!r}"
-        raise SettingsError(f"the deployment of {deployment}, has no ledger; deploy again: `cdk deploy`")
+        raise _no_ledger(settings)
     return StoreLocks(store)
+
+
+def _no_ledger(settings: Settings) -> SettingsError:
+    deployment = f"{settings.manifest!r}, stage {settings.stage!r}"
+    return SettingsError(f"the deployment of {deployment}, has no ledger; deploy again: `cdk deploy`")
 
 
 def _store(settings: Settings, *, connections: int = 10, clock: Clock | None = None) -> "DynamoDBStore | None":
     if settings.ledger is None:
         return None
-    from rota.aws.session import client
+    from rota.aws.session import LEDGER_ANSWER, client
     from rota.stores.dynamodb import DynamoDBStore
 
-    return DynamoDBStore(client("dynamodb", connections=connections), settings.ledger.table, clock=clock)
+    # Leases are short: a request that hangs must leave time for another.
+    found = client("dynamodb", connections=connections, answer_within=LEDGER_ANSWER)
+    return DynamoDBStore(found, settings.ledger.table, clock=clock)

@@ -114,3 +114,32 @@ def test_extensions_hold_a_message_for_twelve_hours_in_all() -> None:
         assert queue.change_visibility([held.receipt], 3600) == []
     clock.advance(3599)
     assert queue.change_visibility([held.receipt], 3600) == [held.receipt]
+
+
+def test_a_letter_keeps_its_id_and_its_time_and_what_stands_beside_it() -> None:
+    clock = FakeClock()
+    queue = MemoryQueue(clock=clock)
+    sent_at = clock.now()
+    queue.send([Outgoing("body", 0, {"rota.reason": "worker died"})])
+    clock.advance(60)
+    (first,) = queue.letters(10, 30)
+    assert (first.body, first.attributes, first.sent_at) == ("body", {"rota.reason": "worker died"}, sent_at)
+    assert queue.depth() == 0
+    clock.advance(30)
+    assert queue.depth() == 1
+    (again,) = queue.letters(10, 30)
+    assert again.id == first.id
+    assert again.receipt != first.receipt
+
+
+def test_what_a_queue_moves_by_itself_keeps_its_id_and_its_time() -> None:
+    clock = FakeClock()
+    backend = MemoryBackend(visibility_timeout=2, max_deliveries=1, clock=clock)
+    sent_at = clock.now()
+    backend.queue("billing").send([Outgoing("body")])
+    backend.queue("billing").receive(1, 0)
+    clock.advance(2)
+    backend.queue("billing").receive(1, 0)
+    (letter,) = backend.dead_letters("billing").letters(10, 30)
+    assert letter.sent_at == sent_at
+    assert backend.undelivered("billing").letters(10, 30) == []

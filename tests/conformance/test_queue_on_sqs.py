@@ -1,6 +1,7 @@
 """`SqsQueue`, on moto and on the local AWS. Both go by the machine's clock: the timeouts are short."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from botocore.stub import Stubber
 
 from rota.aws.session import client
 from rota.errors import BackendError, SettingsError
-from rota.queues.base import MAX_BYTES, MessageQueue, Outgoing, SendFailure
+from rota.queues.base import MAX_BYTES, LetterQueue, MessageQueue, Move, Outgoing, SendFailure
 from rota.queues.sqs import SqsBackend, SqsQueue
 from rota.settings import QueueSettings, Settings
 from rota.testing import QueueConformance
@@ -43,6 +44,46 @@ class OnSqs(QueueConformance):
                 request()
 
 
+class LettersOnSqs:
+    """What those who look after dead letters need of `SqsQueue`."""
+
+    @pytest.fixture
+    def place(self, sqs: Any, make_queue: MakeQueue) -> SqsQueue:
+        return SqsQueue(sqs, make_queue(sqs, VisibilityTimeout=600))
+
+    def test_a_letter_has_all_that_stands_beside_it(self, place: LetterQueue) -> None:
+        place.send([Outgoing("body", 0, {"rota.reason": "worker died", "rota.job": "greet"}), Outgoing("bare")])
+        found = {letter.body: letter for letter in [*place.letters(10, 30), *place.letters(10, 30)]}
+        assert found["body"].attributes == {"rota.reason": "worker died", "rota.job": "greet"}
+        assert found["bare"].attributes == {}
+        assert found["body"].id != found["bare"].id
+        sent_at = found["body"].sent_at
+        assert sent_at is not None
+        assert abs(datetime.now(UTC) - sent_at) < timedelta(minutes=5)
+
+    def test_it_hides_for_as_long_as_was_asked_for_and_keeps_its_id(self, place: LetterQueue) -> None:
+        place.send([Outgoing("body")])
+        (first,) = place.letters(10, 600)
+        assert place.letters(10, 600) == []
+        assert place.depth() == 0
+        assert place.change_visibility([first.receipt], 0) == []
+        assert place.depth() == 1
+        (again,) = place.letters(10, 600, wait=1)
+        assert (again.id, again.body) == (first.id, first.body)
+        assert place.delete([again.receipt]) == []
+        assert place.letters(10, 600) == []
+
+    def test_what_sqs_moved_by_itself_is_a_letter_without_attributes(self, sqs: Any, make_queue: MakeQueue) -> None:
+        dead = SqsQueue(sqs, make_queue(sqs))
+        policy = f'{{"deadLetterTargetArn":"{dead.arn()}","maxReceiveCount":"1"}}'
+        queue = SqsQueue(sqs, make_queue(sqs, VisibilityTimeout=0, RedrivePolicy=policy))
+        queue.send([Outgoing("poison")])
+        for _ in range(3):
+            queue.receive(1, 0)
+        (letter,) = dead.letters(10, 30, wait=5)
+        assert (letter.body, letter.attributes) == ("poison", {})
+
+
 def differs(who: str, how: str) -> pytest.MarkDecorator:
     """Where a stand-in is known to differ from SQS; fails once it no longer does."""
     return pytest.mark.xfail(strict=True, reason=f"{who} {how}")
@@ -56,6 +97,23 @@ class TestOnMoto(OnSqs):
     @differs("moto", "extends messages that are no longer in flight")
     def test_a_receipt_is_lost_with_its_time(self, queue: MessageQueue) -> None:
         super().test_a_receipt_is_lost_with_its_time(queue)
+
+
+class TestLettersOnMoto(LettersOnSqs):
+    @pytest.fixture
+    def sqs(self, in_moto: None) -> Any:
+        return client("sqs")
+
+
+class TestLettersOnLocalAws(LettersOnSqs):
+    @pytest.fixture
+    def sqs(self, on_local_aws: None) -> Any:
+        return client("sqs")
+
+    def test_a_service_that_moves_nothing_by_itself_says_so(
+        self, place: SqsQueue, sqs: Any, make_queue: MakeQueue
+    ) -> None:
+        assert place.move_all(SqsQueue(sqs, make_queue(sqs))) is None
 
 
 class TestOnLocalAws(OnSqs):
@@ -157,3 +215,61 @@ def test_a_deployment_has_the_queues_of_its_settings(in_moto: None) -> None:
         "queue 'reports' is not in the deployed settings of 'shop', stage 'staging' (it has billing); "
         "deploy it: `cdk deploy`"
     )
+
+
+# Moves, which neither of the stand-ins makes: by the API's own model of requests and answers.
+
+ARN = "arn:aws:sqs:eu-west-1:123456789012:"
+
+
+def asked_to_move(service: Stubber) -> None:
+    for name in ("dead", "queue"):
+        service.add_response("get_queue_attributes", {"Attributes": {"QueueArn": f"{ARN}{name}"}})
+
+
+def test_a_move_names_its_destination_for_sqs_knows_no_source_of_what_was_sent(told: tuple[SqsQueue, Stubber]) -> None:
+    queue, service = told
+    asked_to_move(service)
+    expected = {"SourceArn": f"{ARN}dead", "DestinationArn": f"{ARN}queue"}
+    service.add_response("start_message_move_task", {"TaskHandle": "handle"}, expected)
+    assert queue.move_all(SqsQueue(vars(queue)["_client"], "https://sqs/other")) == f"{ARN}dead"
+
+
+@pytest.mark.parametrize(
+    "code", ["AWS.SimpleQueueService.UnsupportedOperation", "InvalidAction", "AccessDenied", "UnsupportedOperation"]
+)
+def test_where_sqs_does_not_move_it_is_done_letter_by_letter(told: tuple[SqsQueue, Stubber], code: str) -> None:
+    queue, service = told
+    asked_to_move(service)
+    service.add_client_error("start_message_move_task", code)
+    assert queue.move_all(queue) is None
+
+
+def test_any_other_trouble_with_a_move_is_an_error(told: tuple[SqsQueue, Stubber]) -> None:
+    queue, service = told
+    asked_to_move(service)
+    service.add_client_error("start_message_move_task", "RequestThrottled")
+    with pytest.raises(BackendError, match="SQS did not move the messages of https://sqs/queue"):
+        queue.move_all(queue)
+
+
+@pytest.mark.parametrize(
+    ("task", "move"),
+    [
+        ([], Move(0, 0, False)),
+        ([{"Status": "RUNNING", "ApproximateNumberOfMessagesMoved": 3}], Move(3, 0, False)),
+        (
+            [{"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 5, "ApproximateNumberOfMessagesToMove": 5}],
+            Move(5, 5, True),
+        ),
+        (
+            [{"Status": "FAILED", "ApproximateNumberOfMessagesMoved": 1, "FailureReason": "AccessDenied"}],
+            Move(1, 0, True, "FAILED: AccessDenied"),
+        ),
+        ([{"Status": "CANCELLED"}], Move(0, 0, True, "CANCELLED: no reason given")),
+    ],
+)
+def test_how_far_a_move_is(told: tuple[SqsQueue, Stubber], task: list[dict[str, Any]], move: Move) -> None:
+    queue, service = told
+    service.add_response("list_message_move_tasks", {"Results": task}, {"SourceArn": f"{ARN}dead", "MaxResults": 1})
+    assert queue.moved(f"{ARN}dead") == move

@@ -7,11 +7,16 @@ from typer.core import TyperGroup
 
 import rota
 from rota.cli.check import check
+from rota.cli.dead import dead
 from rota.cli.enqueue import enqueue
 from rota.cli.init import init
 from rota.cli.list import list_jobs
 from rota.cli.next import next_occurrences
 from rota.cli.output import print_error
+from rota.cli.redrive import redrive
+from rota.cli.run import run
+from rota.cli.runs import runs
+from rota.cli.show import show
 from rota.cli.worker import worker
 from rota.errors import RotaError
 
@@ -58,3 +63,8 @@ app.command("list")(list_jobs)
 app.command("next")(next_occurrences)
 app.command("worker")(worker)
 app.command("enqueue")(enqueue)
+app.command("run")(run)
+app.command("runs")(runs)
+app.command("show")(show)
+app.command("dead")(dead)
+app.command("redrive")(redrive)

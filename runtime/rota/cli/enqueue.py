@@ -1,17 +1,15 @@
 """`rota enqueue`: ask for one run."""
 
-import json
 import sys
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from rota.cli.inputs import payload_of
 from rota.cli.loading import find_job, load_manifest
 from rota.cli.options import DEFAULT_MANIFEST, JsonOption, ManifestOption
 from rota.cli.output import out, print_json
-from rota.errors import PayloadError
-from rota.manifest import Job
 
 
 def enqueue(
@@ -35,7 +33,8 @@ def enqueue(
 
     declared = load_manifest(manifest)
     found = find_job(declared, job)
-    value = _payload(found, payload)
+    text = sys.stdin.read() if payload == "-" else payload
+    value = payload_of(found, text, example=f"rota enqueue {job} '{{...}}'")
     settings = backends.settings_of(declared.name)
     client = Client(declared, backend=backends.queue_backend(declared.name, settings=settings))
     run = client.enqueue(found, value, delay=timedelta(seconds=delay))
@@ -46,22 +45,3 @@ def enqueue(
         return
     out().print(f"{job} is enqueued: run {run}", style="bold")
     out().print(f"  queue {queue}, stage {settings.stage}, {url}" + (f", due in {delay} s" if delay else ""))
-
-
-def _payload(job: Job[Any], text: str | None) -> Any:
-    """The payload that `text` means. Raises `PayloadError`."""
-    from rota import payloads
-
-    if text is None and (job.payload is None or job.input is not None):
-        return job.input
-    try:
-        read = json.loads(sys.stdin.read() if text == "-" else text or "{}")
-    except ValueError as error:
-        raise PayloadError(f"the payload is not JSON: {error}") from None
-    if job.payload is None:
-        return read  # which the client refuses
-    try:
-        return payloads.decode(job.payload, read)
-    except PayloadError as error:
-        hint = "" if text else f"; give it as JSON: rota enqueue {job.name} '{{...}}'"
-        raise PayloadError(f"job {job.name!r}: {error}{hint}") from None

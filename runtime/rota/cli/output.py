@@ -1,8 +1,9 @@
 """How commands speak: JSON or text on stdout, errors on stderr. Colours only where a terminal shows them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
+from types import MappingProxyType
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -33,10 +34,13 @@ def print_error(error: RotaError) -> None:
     err().print(Text.assemble(("error: ", "bold red"), str(error)))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, styles: Mapping[str, str] | None = None
+) -> None:
     """Aligned columns, without those that are empty in every row.
 
-    The last ones, where the terminal is too narrow for them, stand below their row.
+    The last ones, where the terminal is too narrow for them, stand below their row. `styles` are those of cells that
+    read so.
     """
     console = out()
     kept = [index for index in range(len(columns)) if any(row[index] for row in rows)]
@@ -46,7 +50,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     fit = _fitting(widths, console.width) if console.is_terminal else len(widths)
     console.print(_line([name.upper() for name in columns], widths[:fit], "dim", "dim"))
     for row in rows:
-        console.print(_line(row, widths[:fit], "bold", ""))
+        console.print(_line(row, widths[:fit], "bold", "", styles or {}))
         if below := [f"{name} {cell}" for name, cell in zip(columns[fit:], row[fit:], strict=True) if cell]:
             console.print(Text(GAP + GAP.join(below), "dim"))
 
@@ -57,9 +61,11 @@ def _fitting(widths: Sequence[int], width: int) -> int:
     return max(1, sum(end <= width for end in ends))
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], first: str, rest: str) -> Text:
+def _line(
+    cells: Sequence[str], widths: Sequence[int], first: str, rest: str, styles: Mapping[str, str] = MappingProxyType({})
+) -> Text:
     line = Text()
     for index, (cell, width) in enumerate(zip(cells, widths, strict=False)):
-        line.append(cell + " " * (width - cell_len(cell)) + GAP, rest if index else first)
+        line.append(cell + " " * (width - cell_len(cell)) + GAP, styles.get(cell, rest if index else first))
     line.rstrip()
     return line

@@ -1,6 +1,7 @@
 """What rota asks of a queue service. Delivery is at least once, in no order; a received message hides, then returns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 MAX_BATCH = 10
@@ -22,6 +23,19 @@ class Message(NamedTuple):
     body: str
     receipt: str
     """Names this delivery, not the message: a later delivery of the same has another."""
+
+
+class Letter(NamedTuple):
+    """A message in a dead-letter place, with what stands beside it: hidden from others until its visibility ends."""
+
+    body: str
+    receipt: str
+    id: str
+    """Names the message, whatever the delivery."""
+    attributes: Mapping[str, str]
+    """Text that its sender put beside the body."""
+    sent_at: datetime | None
+    """When it was sent; what a queue moved by itself keeps its time."""
 
 
 class Outgoing(NamedTuple):
@@ -84,6 +98,40 @@ class MessageQueue(Protocol):
         ...
 
 
+class Move(NamedTuple):
+    """How far a queue service is with moving the messages of a dead-letter queue."""
+
+    moved: int
+    total: int
+    """As many as there were; 0 while it is not known."""
+    done: bool
+    problem: str | None = None
+    """Why it ended before all were moved, if it did."""
+
+
+class LetterQueue(MessageQueue, Protocol):
+    """A dead-letter place, for those who look after it. It has no dead letters of its own, so that to receive from it
+    is harmless."""
+
+    def letters(self, limit: int, hide: int, *, wait: float = 0) -> list[Letter]:
+        """Up to `limit` messages, at most 10, hidden from others for `hide` seconds; waits as `receive` does. An empty
+        answer says that nothing is left only if it waited: a service may ask some of its servers alone."""
+        ...
+
+    def depth(self) -> int:
+        """About how many messages can be received."""
+        ...
+
+    def move_all(self, to: MessageQueue) -> str | None:
+        """Begin to have the service itself move all messages to `to`, a queue of the same service. Returns what to ask
+        `moved` with, or None where it does not do that, or not here."""
+        ...
+
+    def moved(self, move: str) -> Move:
+        """How far that is."""
+        ...
+
+
 class QueueBackend(Protocol):
     """The queues of one deployment."""
 
@@ -93,4 +141,16 @@ class QueueBackend(Protocol):
 
     def dead_letters(self, name: str) -> MessageQueue:
         """Its dead-letter queue."""
+        ...
+
+
+class OperatedBackend(QueueBackend, Protocol):
+    """The same for those who look after a deployment."""
+
+    def dead_letters(self, name: str) -> LetterQueue:
+        """Its dead-letter queue."""
+        ...
+
+    def undelivered(self, name: str) -> LetterQueue | None:
+        """Where EventBridge puts what it could not deliver to the queue; None where the deployment does not say."""
         ...

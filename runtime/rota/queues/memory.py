@@ -5,9 +5,20 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from rota.clock import Clock, SystemClock
-from rota.queues.base import MAX_BATCH, MAX_DELAY, Message, Outgoing, SendFailure, size_problem
+from rota.queues.base import (
+    MAX_BATCH,
+    MAX_DELAY,
+    Letter,
+    Message,
+    MessageQueue,
+    Move,
+    Outgoing,
+    SendFailure,
+    size_problem,
+)
 
 _POLL = 0.005  # seconds between looks for a message
 _LONGEST_HOLD = 12 * 60 * 60  # seconds from the receive, all extensions together
@@ -17,6 +28,8 @@ _LONGEST_HOLD = 12 * 60 * 60  # seconds from the receive, all extensions togethe
 class _Stored:
     outgoing: Outgoing
     visible_at: float
+    id: str
+    sent_at: datetime
     receipt: str = ""
     received_at: float = 0
     deliveries: int = 0
@@ -38,38 +51,57 @@ class MemoryQueue:
         self._serial = itertools.count()
 
     def receive(self, limit: int, wait: float) -> list[Message]:
+        return [Message(stored.outgoing.body, stored.receipt) for stored in self._catch(limit, wait)]
+
+    def letters(self, limit: int, hide: int, *, wait: float = 0) -> list[Letter]:
+        return [
+            Letter(stored.outgoing.body, stored.receipt, stored.id, stored.outgoing.attributes, stored.sent_at)
+            for stored in self._catch(limit, wait, hide)
+        ]
+
+    def _catch(self, limit: int, wait: float, hide: float | None = None) -> list[_Stored]:
         # In real time: a test that moves the clock should not wait for itself.
         end = time.monotonic() + wait
         while True:
             with self._lock:
-                if caught := self._take(min(limit, MAX_BATCH)):
+                if caught := self._take(min(limit, MAX_BATCH), self.visibility_timeout if hide is None else hide):
                     return caught
             if time.monotonic() >= end:
                 return []
             time.sleep(_POLL)
 
-    def _take(self, limit: int) -> list[Message]:
+    def _take(self, limit: int, hide: float) -> list[_Stored]:
         now = self.clock.monotonic()
-        caught: list[Message] = []
+        caught: list[_Stored] = []
         for stored in [stored for stored in self._stored if stored.visible_at <= now]:
             if self.dead_letters is not None and stored.deliveries >= self.max_deliveries:
                 self._stored.remove(stored)
-                self.dead_letters.send([stored.outgoing._replace(delay=0)])
+                self.dead_letters.keep(stored)
                 continue
             if len(caught) == limit:
                 break
             stored.deliveries += 1
             stored.receipt = f"receipt-{next(self._serial)}"
-            stored.received_at, stored.visible_at = now, now + self.visibility_timeout
-            caught.append(Message(stored.outgoing.body, stored.receipt))
+            stored.received_at, stored.visible_at = now, now + hide
+            caught.append(stored)
         return caught
 
+    def keep(self, stored: _Stored) -> None:
+        """Take over a message of another queue, with its id and its time."""
+        kept = _Stored(stored.outgoing._replace(delay=0), self.clock.monotonic(), stored.id, stored.sent_at)
+        with self._lock:
+            self._stored.append(kept)
+
     def send(self, messages: Sequence[Outgoing]) -> list[SendFailure]:
-        now = self.clock.monotonic()
+        now, sent_at = self.clock.monotonic(), self.clock.now()
         failures = [SendFailure(i, problem) for i, message in enumerate(messages) if (problem := _problem(message))]
         refused = {failed.place for failed in failures}
         with self._lock:
-            self._stored += [_Stored(m, now + m.delay) for place, m in enumerate(messages) if place not in refused]
+            self._stored += [
+                _Stored(m, now + m.delay, f"message-{next(self._serial)}", sent_at)
+                for place, m in enumerate(messages)
+                if place not in refused
+            ]
         return failures
 
     def delete(self, receipts: Sequence[str]) -> list[str]:
@@ -89,6 +121,17 @@ class MemoryQueue:
                 if receipt in held:
                     held[receipt].visible_at = now + seconds
         return [receipt for receipt in receipts if receipt not in held]
+
+    def depth(self) -> int:
+        now = self.clock.monotonic()
+        with self._lock:
+            return sum(stored.visible_at <= now for stored in self._stored)
+
+    def move_all(self, to: MessageQueue) -> str | None:  # noqa: ARG002 - the protocol's
+        return None
+
+    def moved(self, move: str) -> Move:
+        raise NotImplementedError("a queue in memory moves nothing by itself")
 
     @property
     def waiting(self) -> list[Outgoing]:
@@ -116,6 +159,7 @@ class MemoryBackend:
         self._visibility_timeout, self._max_deliveries = visibility_timeout, max_deliveries
         self._queues: dict[str, MemoryQueue] = {}
         self._dead: dict[str, MemoryQueue] = {}
+        self._undelivered: dict[str, MemoryQueue] = {}
         self._lock = threading.Lock()
 
     def queue(self, name: str) -> MemoryQueue:
@@ -130,3 +174,8 @@ class MemoryBackend:
         """Its dead-letter queue."""
         self.queue(name)
         return self._dead[name]
+
+    def undelivered(self, name: str) -> MemoryQueue:
+        """Where occurrences lie that could not be delivered to it: what a test puts there."""
+        with self._lock:
+            return self._undelivered.setdefault(name, MemoryQueue(self._visibility_timeout, self._clock))

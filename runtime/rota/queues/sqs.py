@@ -5,13 +5,36 @@ Limits: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGui
 
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rota.errors import BackendError, SettingsError
-from rota.queues.base import MAX_BATCH, MAX_BYTES, Message, Outgoing, SendFailure, size_problem, weight
+from rota.queues.base import (
+    MAX_BATCH,
+    MAX_BYTES,
+    Letter,
+    Message,
+    MessageQueue,
+    Move,
+    Outgoing,
+    SendFailure,
+    size_problem,
+    weight,
+)
 from rota.settings import QueueSettings, Settings
+
+_NO_MOVES = (
+    "InvalidAction",
+    "UnknownOperation",
+    "UnknownOperationException",
+    "UnsupportedOperation",
+    "AWS.SimpleQueueService.UnsupportedOperation",
+    "AccessDenied",
+    "AccessDeniedException",
+)
+"""How services say that they do not move messages by themselves, not this queue's, or not for this caller."""
 
 
 class SqsQueue:
@@ -74,6 +97,62 @@ class SqsQueue:
             lost += _at_fault(batch, answer, sender=True)
         return lost
 
+    # For those who look after the queue
+
+    def letters(self, limit: int, hide: int, *, wait: float = 0) -> list[Letter]:
+        with _told(f"receive from {self._url}"):
+            answer = self._polling.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=min(limit, MAX_BATCH),
+                WaitTimeSeconds=round(wait),
+                VisibilityTimeout=hide,
+                MessageAttributeNames=["All"],
+                AttributeNames=[
+                    "SentTimestamp"
+                ],  # the later name of it, MessageSystemAttributeNames, is since 1.34.118
+            )
+        return [_letter(read) for read in answer.get("Messages", ())]
+
+    def depth(self) -> int:
+        return int(self._attribute("ApproximateNumberOfMessages"))
+
+    def move_all(self, to: MessageQueue) -> str | None:
+        if not isinstance(to, SqsQueue):
+            return None
+        source, destination = self.arn(), to.arn()
+        with _told(f"move the messages of {self._url}"):
+            try:
+                # With a destination: SQS knows no source of what workers have sent there.
+                self._client.start_message_move_task(SourceArn=source, DestinationArn=destination)
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") in _NO_MOVES:
+                    return None
+                raise
+        return source
+
+    def moved(self, move: str) -> Move:
+        with _told(f"list the moves of {self._url}"):
+            answer = self._client.list_message_move_tasks(SourceArn=move, MaxResults=1)
+        latest = (answer.get("Results") or [{"Status": "RUNNING"}])[0]
+        status = latest.get("Status")
+        return Move(
+            moved=int(latest.get("ApproximateNumberOfMessagesMoved", 0)),
+            total=int(latest.get("ApproximateNumberOfMessagesToMove", 0)),
+            done=status not in ("RUNNING", "CANCELLING"),
+            problem=None
+            if status in ("RUNNING", "CANCELLING", "COMPLETED")
+            else f"{status}: {latest.get('FailureReason', 'no reason given')}",
+        )
+
+    def arn(self) -> str:
+        """Its ARN, asked of SQS."""
+        return self._attribute("QueueArn")
+
+    def _attribute(self, name: str) -> str:
+        with _told(f"tell {name} of {self._url}"):
+            answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
+        return str(answer["Attributes"][name])
+
 
 class SqsBackend:
     """The queues that a deployment's settings name; clients as for `SqsQueue`."""
@@ -88,6 +167,11 @@ class SqsBackend:
     def dead_letters(self, name: str) -> SqsQueue:
         """Its dead-letter queue."""
         return SqsQueue(self._client, self._find(name).dead_letter_url)
+
+    def undelivered(self, name: str) -> SqsQueue | None:
+        """Where EventBridge puts what it could not deliver to it; None in the settings of an older deployment."""
+        url = self._find(name).undelivered_url
+        return SqsQueue(self._client, url) if url else None
 
     def _find(self, name: str) -> QueueSettings:
         settings = self._settings
@@ -105,6 +189,17 @@ def _told(what: str) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise BackendError(f"SQS did not {what}: {error}") from error
+
+
+def _letter(read: Any) -> Letter:
+    sent = read.get("Attributes", {}).get("SentTimestamp")
+    return Letter(
+        body=read["Body"],
+        receipt=read["ReceiptHandle"],
+        id=read["MessageId"],
+        attributes={name: one.get("StringValue", "") for name, one in read.get("MessageAttributes", {}).items()},
+        sent_at=datetime.fromtimestamp(int(sent) / 1000, UTC) if sent else None,
+    )
 
 
 def _at_fault(batch: Sequence[str], answer: Any, *, sender: bool) -> list[str]:

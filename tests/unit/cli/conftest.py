@@ -1,9 +1,12 @@
 """A small application in the current folder, and the CLI as a function."""
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -94,3 +97,104 @@ def declare(application: Path) -> Callable[[str], None]:
         Path("jobs.py").write_text(head + text)
 
     return write
+
+
+OPERATED = """
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Report:
+    kind: str
+
+
+work = Queue(name="work")
+slow = Queue(name="slow")
+close_books = Job(
+    name="close-books", handler="handlers:tick", target=slow, schedule=Cron("0 2 * * *"), payload=Report,
+    input=Report("daily"),
+)
+sync = Job(name="sync", handler="handlers:tick", target=work, schedule=Every(timedelta(hours=1)))
+once = Unique(key="{kind}", window=timedelta(days=1))
+mail = Job(name="mail", handler="handlers:tick", target=work, payload=Report, unique=once)
+plain = Job(name="plain", handler="handlers:tick", target=work)
+manifest = Manifest(name="shop", jobs=[close_books, sync, mail, plain])
+"""
+
+
+class Operated:
+    """A deployment on moto: its queues, and a ledger in which the tests put runs on record."""
+
+    def __init__(self) -> None:
+        import boto3
+
+        from rota.ledger import Ledger
+        from rota.settings import LedgerSettings, QueueSettings, Settings
+        from rota.stores.dynamodb import DynamoDBStore
+
+        self.sqs = boto3.client("sqs")
+        self.urls = {
+            place: self.sqs.create_queue(QueueName=f"shop-default_{place}")["QueueUrl"]
+            for name in ("work", "slow")
+            for place in (name, f"{name}_dead", f"{name}_undelivered")
+        }
+        queues = {
+            name: QueueSettings(self.urls[name], self.urls[f"{name}_dead"], self.urls[f"{name}_undelivered"])
+            for name in ("work", "slow")
+        }
+        self.settings = Settings("shop", "default", queues, LedgerSettings("shop-default_ledger"))
+        self.ssm = boto3.client("ssm")
+        self.deploy(self.settings)
+        dynamodb = boto3.client("dynamodb")
+        dynamodb.create_table(
+            TableName="shop-default_ledger",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self.ledger = Ledger(DynamoDBStore(dynamodb, "shop-default_ledger"))
+
+    def deploy(self, settings: Any) -> None:
+        self.ssm.put_parameter(Name="/rota/shop/default", Value=settings.encode(), Type="String", Overwrite=True)
+
+    def claim(self, job: str, at: datetime | None = None, *, run: str | None = None, target: str = "work") -> Any:
+        """A worker's claim of a run that is due at `at`, or was enqueued then."""
+        from rota.envelope import Envelope
+        from rota.ledger.rules import Request
+
+        if run is None:
+            envelope = Envelope(job=job).for_occurrence(at or datetime.now(UTC))
+        else:
+            envelope = Envelope(job=job, run=run, enqueued_at=at)
+        request = Request(envelope=envelope, target=target, server="web-1:7", lease=timedelta(seconds=50))
+        return self.ledger.claim(request)
+
+    def send(self, place: str, body: str, **attributes: str) -> None:
+        texts = {
+            name.replace("__", "."): {"DataType": "String", "StringValue": text} for name, text in attributes.items()
+        }
+        self.sqs.send_message(QueueUrl=self.urls[place], MessageBody=body, MessageAttributes=texts)
+
+    def received(self, place: str) -> list[dict[str, Any]]:
+        answer = self.sqs.receive_message(QueueUrl=self.urls[place], MaxNumberOfMessages=10)
+        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+    def waiting(self, place: str) -> int:
+        name = "ApproximateNumberOfMessages"
+        return int(self.sqs.get_queue_attributes(QueueUrl=self.urls[place], AttributeNames=[name])["Attributes"][name])
+
+
+@pytest.fixture
+def operated(declare: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+    """The application of those who operate, deployed."""
+    from moto import mock_aws
+
+    from rota import redrive
+
+    declare(OPERATED)
+    monkeypatch.setattr(redrive, "WAIT", 0)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with mock_aws():
+        yield Operated()

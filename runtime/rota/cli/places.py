@@ -1,0 +1,56 @@
+"""The dead-letter places of a deployment, for the commands that look into them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rota.cli.deployment import Deployment
+from rota.cli.loading import find_queue
+from rota.dead_letters import DeadRun, Place, read
+
+if TYPE_CHECKING:
+    from rota.queues.base import Letter, LetterQueue, MessageQueue
+
+
+@dataclass(frozen=True)
+class DeadLetterPlace:
+    """One place of one queue."""
+
+    deployed: Deployment
+    queue: str
+    kind: Place
+
+    @property
+    def letters(self) -> "LetterQueue | None":
+        """Where its letters are; None where the deployment does not say."""
+        backend = self.deployed.backend
+        return backend.dead_letters(self.queue) if self.kind is Place.DEAD_LETTERS else backend.undelivered(self.queue)
+
+    @property
+    def to(self) -> "MessageQueue":
+        """Where its runs belong."""
+        return self.deployed.backend.queue(self.queue)
+
+    def read(self, letter: "Letter") -> DeadRun:
+        """What a letter of this place says."""
+        reading = partial(read, place=self.kind, queue=self.queue)
+        return reading(letter, manifest=self.deployed.manifest, names=self.deployed.names)
+
+    @property
+    def unknown(self) -> str:
+        """What to say where the deployment does not tell the place."""
+        return (
+            f"queue {self.queue}: the deployed settings do not say where its {self.kind} is; deploy again: `cdk deploy`"
+        )
+
+
+def places(deployed: Deployment, queue: str | None) -> Sequence[DeadLetterPlace]:
+    """Every place, or those of one queue. Raises `NotFoundError` for one that is not in the manifest."""
+    names = [find_queue(deployed.manifest, queue).name] if queue else [each.name for each in deployed.manifest.queues]
+    return [place for name in names for place in _both(deployed, name)]
+
+
+def _both(deployed: Deployment, queue: str) -> Iterator[DeadLetterPlace]:
+    for kind in (Place.DEAD_LETTERS, Place.UNDELIVERED):
+        yield DeadLetterPlace(deployed, queue, kind)

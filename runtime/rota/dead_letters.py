@@ -1,0 +1,172 @@
+"""What lies in the dead-letter places of a queue, and how it becomes a run again: pure, but for the letters themselves.
+
+Two places, three kinds of letter: what a worker sent (ready to run again, its reasons in attributes `rota.*`), what
+SQS moved after too many deliveries (as it was), and what EventBridge could not deliver. docs/how-to/find-and-redrive.md
+says which forms of the last are read, and where they are documented.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from rota import payloads
+from rota.digests import payload_digest
+from rota.envelope import Envelope, read_instant
+from rota.errors import EnvelopeError, ScheduleError
+from rota.manifest import Job, Manifest
+from rota.names import Names
+from rota.queues.base import Letter
+
+WORKERS_DIED = "deliveries exhausted: worker died"
+"""The reason of what SQS moved by itself."""
+
+
+class Place(StrEnum):
+    """Where a letter lies."""
+
+    DEAD_LETTERS = "dead letters"
+    UNDELIVERED = "undelivered"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadRun:
+    """A letter that has been read. Text may be empty where nothing is known."""
+
+    letter: Letter
+    place: Place
+    queue: str
+    job: str
+    run: str
+    attempts: str
+    reason: str
+    error: str
+    traceback: str
+    again: Envelope | None
+    """The run as it is to be sent again; None where it cannot be."""
+    problem: str = ""
+    """Why it cannot."""
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Equal for two letters of the same run."""
+        if self.again is None:
+            return (self.place, self.letter.id)
+        same = replace(self.again, redrives=0, redriven_by=None)
+        return (self.place, same.encode() if same.run else self.letter.id)
+
+    def sent_by(self, who: str) -> str:
+        """The message body that sends it again. Only for a run that has `again`."""
+        assert self.again is not None  # noqa: S101 - for mypy; said in the docstring
+        return replace(self.again, redriven_by=who).encode()
+
+
+def read(letter: Letter, *, place: Place, queue: str, manifest: Manifest, names: Names) -> DeadRun:
+    """What a letter says. Never raises for what is in it."""
+    said = letter.attributes
+    again, problem = None, ""
+    try:
+        again = _undelivered(letter, manifest, names) if place is Place.UNDELIVERED else _dead_letter(letter)
+        again = _identified(again, manifest.find(again.job))
+    except EnvelopeError as error:
+        problem = str(error)
+    except Exception as error:  # noqa: BLE001 - whatever a letter holds, it is this letter's trouble alone
+        problem = f"{type(error).__name__}: {error}"
+    return DeadRun(
+        letter=letter,
+        place=place,
+        queue=queue,
+        job=said.get("rota.job") or (again.job if again else ""),
+        run=said.get("rota.run") or (again.run or "" if again else ""),
+        attempts=said.get("rota.attempts", ""),
+        reason=_reason(said, place, problem),
+        error=said.get("rota.error", ""),
+        traceback=said.get("rota.traceback", ""),
+        again=again,
+        problem=problem,
+    )
+
+
+def _reason(said: Mapping[str, str], place: Place, problem: str) -> str:
+    if reason := said.get("rota.reason"):
+        return reason
+    if place is Place.DEAD_LETTERS:
+        return f"cannot be read: {problem}" if problem else WORKERS_DIED
+    told = ": ".join(text for text in (said.get("ERROR_CODE"), said.get("ERROR_MESSAGE")) if text)
+    after = said.get("EXHAUSTED_RETRY_CONDITION")
+    return (told or "EventBridge gave no reason") + (f" (after {after})" if after else "")
+
+
+def _dead_letter(letter: Letter) -> Envelope:
+    envelope = Envelope.decode(letter.body)
+    # What a worker wrote counts the next redrive already; what SQS moved, and what lies as it came, does not.
+    counted = "rota.reason" in letter.attributes and envelope.redrives > 0
+    return _anew(envelope, redrives=envelope.redrives + (not counted))
+
+
+def _anew(envelope: Envelope, *, redrives: int) -> Envelope:
+    return replace(envelope, attempt=1, error=None, handed_back_at=None, not_before=None, redrives=redrives)
+
+
+def _undelivered(letter: Letter, manifest: Manifest, names: Names) -> Envelope:
+    """The run that a rule or a schedule should have delivered."""
+    try:
+        envelope = Envelope.decode(letter.body)  # the target's input itself
+    except EnvelopeError as error:
+        envelope = _rebuilt(letter, manifest, names, error)
+    return _anew(envelope, redrives=envelope.redrives + 1)
+
+
+def _rebuilt(letter: Letter, manifest: Manifest, names: Names, unread: EnvelopeError) -> Envelope:
+    said = letter.attributes
+    arn = said.get("SCHEDULE_ARN") or said.get("RULE_ARN")
+    if not arn:
+        raise EnvelopeError(f"{unread}; and no RULE_ARN or SCHEDULE_ARN beside it says whose it is")
+    name = names.job_of(arn, [job.name for job in manifest.jobs])
+    job = manifest.find(name) if name else None
+    if job is None:
+        raise EnvelopeError(f"{arn} belongs to no job of manifest {manifest.name!r}, deployment {names.deployment}")
+    instants: dict[str, Any] = {}
+    if "SCHEDULE_ARN" in said:
+        instants["scheduled_at"] = read_instant("SCHEDULED_TIME", said.get("SCHEDULED_TIME"))
+    else:
+        instants["fired_at"] = read_instant("time", _event(letter.body, unread).get("time"))
+    return Envelope(job=job.name, payload=_input(job), digest=payload_digest(job.payload), **instants)
+
+
+def _event(body: str, unread: EnvelopeError) -> Mapping[str, Any]:
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError):
+        raise unread from None
+    return event if isinstance(event, dict) else {}
+
+
+def _input(job: Job[Any]) -> Any:
+    """The payload of the job's occurrences, as rules and schedules send it."""
+    if job.payload is None:
+        return None
+    return {} if job.input is None else payloads.encode(job.payload, job.input)
+
+
+def _identified(envelope: Envelope, job: Job[Any] | None) -> Envelope:
+    """The run with its id as workers find it: of what a rule fired for, by the latest instant of its job's schedule."""
+    if envelope.scheduled_at is not None:
+        return envelope.for_occurrence(envelope.scheduled_at)
+    if envelope.fired_at is None or job is None:
+        return envelope
+    try:
+        found = job.schedule.latest(envelope.fired_at) if job.schedule else None
+    except ScheduleError:  # it counts from the deploy now
+        found = None
+    return envelope.for_occurrence(found or envelope.fired_at)
+
+
+def together(runs: Sequence[DeadRun]) -> list[tuple[DeadRun, int]]:
+    """Each run once, with how many letters it has."""
+    counts: dict[tuple[object, ...], tuple[DeadRun, int]] = {}
+    for run in runs:
+        first, count = counts.get(run.identity, (run, 0))
+        counts[run.identity] = (first, count + 1)
+    return list(counts.values())

@@ -1,0 +1,216 @@
+"""What a letter in a dead-letter place says, and which run becomes of it."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from rota import Cron, Every, Job, Manifest, Queue
+from rota.dead_letters import WORKERS_DIED, Place, read, together
+from rota.digests import payload_digest
+from rota.envelope import Envelope
+from rota.names import Names
+from rota.queues.base import Letter
+from rota.run import Outcome
+from rota.verdicts import DeadLetter, dead, dead_as_it_came
+
+AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+ARNS = "arn:aws:events:eu-west-1:123456789012:rule/"
+SCHEDULES = "arn:aws:scheduler:eu-west-1:123456789012:schedule/shop-default/"
+
+
+@dataclass(frozen=True)
+class Report:
+    kind: str = "all"
+
+
+queue = Queue(name="reports")
+close_books = Job(
+    name="close-books", handler="a:b", target=queue, payload=Report, input=Report("daily"), schedule=Cron("0 2 * * *")
+)
+refresh = Job(name="refresh", handler="a:b", target=queue, schedule=Every(timedelta(minutes=7)))
+defaults = Job(name="defaults", handler="a:b", target=queue, payload=Report, schedule=Cron("0 2 * * *"))
+plain = Job(name="plain", handler="a:b", target=queue, payload=Report)
+manifest = Manifest(name="shop", jobs=[close_books, refresh, defaults, plain])
+
+
+def of(body, attributes=None, place=Place.DEAD_LETTERS, name="m-1"):
+    letter = Letter(body if isinstance(body, str) else json.dumps(body), "receipt", name, attributes or {}, AT)
+    return read(letter, place=place, queue="reports", manifest=manifest, names=Names("shop", "default"))
+
+
+def undelivered(body, **attributes):
+    return of(body, attributes, Place.UNDELIVERED)
+
+
+def written(verdict):
+    assert isinstance(verdict.settle, DeadLetter)
+    return of(verdict.settle.body, verdict.settle.attributes)
+
+
+# The dead letters
+
+
+def test_a_dead_letter_of_a_worker_starts_anew_and_counts_its_redrive_once():
+    envelope = Envelope(
+        job="close-books", payload={"kind": "x"}, scheduled_at=AT, run="close-books@2026-11-21T02:00:00Z",
+        attempt=3, error="old", handed_back_at=AT, redrives=1, enqueued_at=AT, digest="d",
+    )  # fmt: skip
+    found = written(dead(envelope, "attempts exhausted (3): x", Outcome.FAILED, error="ValueError: x", traceback="abc"))
+    again = Envelope.decode(found.sent_by("ada@laptop"))
+    assert again == Envelope(
+        job="close-books", payload={"kind": "x"}, scheduled_at=AT, run="close-books@2026-11-21T02:00:00Z",
+        redrives=2, redriven_by="ada@laptop", enqueued_at=AT, digest="d",
+    )  # fmt: skip
+    assert (found.job, found.run, found.attempts) == ("close-books", "close-books@2026-11-21T02:00:00Z", "3")
+    assert (found.reason, found.error, found.traceback) == ("attempts exhausted (3): x", "ValueError: x", "abc")
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 1), (2, 3)])
+def test_what_sqs_moved_itself_says_so_and_its_redrive_is_counted_now(before, after):
+    envelope = Envelope(job="plain", run="r", attempt=2, error="x", not_before=AT, redrives=before)
+    found = of(envelope.encode())
+    assert found.reason == WORKERS_DIED
+    assert (found.job, found.run, found.attempts) == ("plain", "r", "")
+    assert found.again == Envelope(job="plain", run="r", redrives=after)
+
+
+def test_what_lies_as_it_came_is_counted_now():
+    body = Envelope(job="plain", run="r", payload={"kind": 1}).encode()
+    found = written(dead_as_it_came(body, "cannot be settled: x", Envelope.decode(body)))
+    assert found.reason == "cannot be settled: x"
+    assert found.again is not None
+    assert found.again.redrives == 1
+
+
+def test_what_cannot_be_read_has_no_run_and_says_why():
+    found = written(dead_as_it_came("{", "cannot be read: not JSON"))
+    assert found.again is None
+    assert found.problem.startswith("not JSON: ")
+    assert found.reason == "cannot be read: not JSON"
+    assert of("[]").reason.startswith("cannot be read: not an envelope")
+    assert of("[" * 100_000).again is None
+
+
+def test_a_dead_letter_of_a_rule_whose_worker_died_has_its_occurrences_id():
+    found = of({"rota": 1, "job": "close-books", "fired_at": "2026-11-21T02:00:40Z"})
+    assert found.run == "close-books@2026-11-21T02:00:00Z"
+
+
+def test_a_job_that_is_gone_from_the_manifest_can_still_be_sent():
+    found = of({"rota": 1, "job": "gone", "run": "r", "fired_at": "2026-11-21T02:00:40Z"})
+    assert found.again is not None
+    assert (found.job, found.run) == ("gone", "r")
+
+
+# The undelivered
+
+
+EVENT = {
+    "version": "0",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "time": "2026-11-21T02:00:40Z",
+    "detail": {},
+}
+
+
+def test_an_event_that_a_rule_could_not_deliver_becomes_its_occurrence_with_the_jobs_input():
+    found = undelivered(
+        EVENT,
+        RULE_ARN=f"{ARNS}shop-default.close-books",
+        TARGET_ARN="arn:aws:sqs:eu-west-1:123456789012:shop-default_reports",
+        ERROR_CODE="NO_PERMISSIONS",
+        ERROR_MESSAGE="not authorized",
+        EXHAUSTED_RETRY_CONDITION="MaximumRetryAttempts",
+    )
+    assert found.again == Envelope(
+        job="close-books", run="close-books@2026-11-21T02:00:00Z", payload={"kind": "daily"}, scheduled_at=AT,
+        digest=payload_digest(Report), redrives=1,
+    )  # fmt: skip
+    assert found.reason == "NO_PERMISSIONS: not authorized (after MaximumRetryAttempts)"
+    assert (found.job, found.run) == ("close-books", "close-books@2026-11-21T02:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("rule", "job", "payload", "instant"),
+    [
+        ("shop-default.close-books.2", "close-books", {"kind": "daily"}, "02:00:00"),
+        ("shop-default.defaults", "defaults", {}, "02:00:00"),
+        ("shop-default.refresh", "refresh", None, "02:00:40"),  # it counts from the deploy: the rule's own time
+    ],
+)
+def test_of_every_kind_of_rule(rule, job, payload, instant):
+    found = undelivered(EVENT, RULE_ARN=ARNS + rule)
+    assert found.again is not None
+    assert (found.job, found.again.payload) == (job, payload)
+    assert found.run == f"{job}@2026-11-21T{instant}Z"
+    assert found.reason == "EventBridge gave no reason"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps(
+            {"MessageBody": '{"rota":1,"job":"close-books"}', "QueueUrl": "https://sqs"}
+        ),  # the target's request
+        '{"rota":1,"job":"close-books","payload":{"kind":"daily"},"scheduled_at":"<aws.scheduler.scheduled-time>"}',
+        "cut off, as IS_PAYLOAD_TRUNCATED sa",
+    ],
+)
+def test_of_a_schedule_whatever_its_body(body):
+    found = undelivered(
+        body,
+        SCHEDULE_ARN=f"{SCHEDULES}shop-default.close-books",
+        SCHEDULED_TIME="2026-11-21T02:00:00Z",
+        ERROR_CODE="AWS.SimpleQueueService.NonExistentQueue",
+        ERROR_MESSAGE="The specified queue does not exist",
+    )
+    assert found.again is not None
+    assert found.run == "close-books@2026-11-21T02:00:00Z"
+    assert (found.again.scheduled_at, found.again.payload) == (AT, {"kind": "daily"})
+    assert found.reason == "AWS.SimpleQueueService.NonExistentQueue: The specified queue does not exist"
+
+
+def test_the_targets_own_input_is_taken_as_it_is():
+    body = {"rota": 1, "job": "close-books", "payload": {"kind": "of then"}, "scheduled_at": "2026-11-21T02:00:00Z"}
+    found = undelivered(body, SCHEDULE_ARN=f"{SCHEDULES}shop-default.close-books", SCHEDULED_TIME="nonsense")
+    assert found.again is not None
+    assert (found.run, found.again.payload) == ("close-books@2026-11-21T02:00:00Z", {"kind": "of then"})
+
+
+@pytest.mark.parametrize(
+    ("body", "attributes", "said"),
+    [
+        (EVENT, {}, "no RULE_ARN or SCHEDULE_ARN beside it says whose it is"),
+        (EVENT, {"RULE_ARN": f"{ARNS}shop-staging.close-books"}, "belongs to no job of manifest 'shop'"),
+        (EVENT, {"RULE_ARN": f"{ARNS}shop-default.gone"}, "belongs to no job of manifest 'shop'"),
+        ("gibberish", {"RULE_ARN": f"{ARNS}shop-default.close-books"}, "not JSON"),
+        ([1], {"RULE_ARN": f"{ARNS}shop-default.close-books"}, "time must be an RFC 3339 time; got None"),
+        (EVENT, {"SCHEDULE_ARN": f"{SCHEDULES}shop-default.close-books"}, "SCHEDULED_TIME must be an RFC 3339 time"),
+    ],
+)
+def test_what_does_not_say_whose_it_is_or_when_is_left(body, attributes, said):
+    found = undelivered(body, **attributes)
+    assert found.again is None
+    assert said in found.problem
+
+
+# Duplicates
+
+
+def test_letters_of_one_run_are_told_together_and_others_are_not():
+    letters = [
+        of({"rota": 1, "job": "plain", "run": "r"}, name="1"),
+        of({"rota": 1, "job": "plain", "run": "r", "attempt": 4, "redrives": 2}, name="2"),
+        of({"rota": 1, "job": "plain", "run": "s"}, name="3"),
+        of({"rota": 1, "job": "refresh", "run": "r"}, name="4"),
+        of({"rota": 1, "job": "plain", "run": "r", "payload": {"kind": "other"}}, name="5"),
+        of({"rota": 1, "job": "plain"}, name="6"),  # without an id, each is a run of its own
+        of({"rota": 1, "job": "plain"}, name="7"),
+        of("x", name="8"),
+    ]
+    assert [(run.letter.id, count) for run, count in together(letters)] == [
+        ("1", 2), ("3", 1), ("4", 1), ("5", 1), ("6", 1), ("7", 1), ("8", 1),
+    ]  # fmt: skip
