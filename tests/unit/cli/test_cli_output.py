@@ -97,7 +97,10 @@ def test_version_and_help(run):
     assert run("--version") == (0, f"rota {rota.__version__}\n", "")
     code, out, _ = run("--help")
     assert code == 0
-    assert all(command in out for command in ("init", "check", "list", "next", "worker", "enqueue", "run", "runs", "show", "dead", "redrive"))
+    assert all(
+        command in out
+        for command in ("init", "check", "list", "next", "worker", "enqueue", "run", "runs", "show", "dead", "redrive")
+    )
     assert run("-h")[1] == out
     assert "Usage: rota" in run()[1].replace("root", "rota")
 
