@@ -7,10 +7,10 @@ worker finds the occurrence in the manifest.
 
 from typing import Any
 
-from rota import payloads
 from rota.digests import payload_digest
 from rota.envelope import Envelope
 from rota.manifest import Job
+from rota.occurrences import payload_of
 from rota.schedules import Schedule
 
 FIRED_AT = {"fired_at": "$.time"}
@@ -44,17 +44,8 @@ def schedule_input(job: Job[Any]) -> str:
 
 
 def _with(job: Job[Any], instant: str) -> str:
-    body = Envelope(job=job.name, payload=_payload(job), digest=payload_digest(job.payload)).encode()
+    body = Envelope(job=job.name, payload=payload_of(job), digest=payload_digest(job.payload)).encode()
     # In JSON these two stand in strings alone. Neither service can escape them itself, and each would take what stands
     # between them for a placeholder.
     escaped = body.replace("<", "\\u003c").replace(">", "\\u003e")
     return f"{escaped[:-1]},{instant}}}"
-
-
-def _payload(job: Job[Any]) -> Any:
-    if job.payload is None:
-        return None
-    if job.input is None:
-        # The defaults are filled in by the worker: made here, a `default_factory` would freeze the time of the deploy.
-        return {}
-    return payloads.encode(job.payload, job.input)

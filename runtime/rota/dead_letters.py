@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from rota import payloads
 from rota.digests import payload_digest
 from rota.envelope import Envelope, read_instant
-from rota.errors import EnvelopeError, ScheduleError
-from rota.manifest import Job, Manifest
+from rota.errors import EnvelopeError
+from rota.manifest import Manifest
 from rota.names import Names
+from rota.occurrences import identified, payload_of
 from rota.queues.base import Letter
 
 WORKERS_DIED = "deliveries exhausted: worker died"
@@ -68,7 +68,7 @@ def read(letter: Letter, *, place: Place, queue: str, manifest: Manifest, names:
     again, problem = None, ""
     try:
         again = _undelivered(letter, manifest, names) if place is Place.UNDELIVERED else _dead_letter(letter)
-        again = _identified(again, manifest.find(again.job))
+        again = identified(again, manifest.find(again.job))
     except EnvelopeError as error:
         problem = str(error)
     except Exception as error:  # noqa: BLE001 - whatever a letter holds, it is this letter's trouble alone
@@ -132,7 +132,7 @@ def _rebuilt(letter: Letter, manifest: Manifest, names: Names, unread: EnvelopeE
         instants["scheduled_at"] = read_instant("SCHEDULED_TIME", said.get("SCHEDULED_TIME"))
     else:
         instants["fired_at"] = read_instant("time", _event(letter.body, unread).get("time"))
-    return Envelope(job=job.name, payload=_input(job), digest=payload_digest(job.payload), **instants)
+    return Envelope(job=job.name, payload=payload_of(job), digest=payload_digest(job.payload), **instants)
 
 
 def _event(body: str, unread: EnvelopeError) -> Mapping[str, Any]:
@@ -141,26 +141,6 @@ def _event(body: str, unread: EnvelopeError) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         raise unread from None
     return event if isinstance(event, dict) else {}
-
-
-def _input(job: Job[Any]) -> Any:
-    """The payload of the job's occurrences, as rules and schedules send it."""
-    if job.payload is None:
-        return None
-    return {} if job.input is None else payloads.encode(job.payload, job.input)
-
-
-def _identified(envelope: Envelope, job: Job[Any] | None) -> Envelope:
-    """The run with its id as workers find it: of what a rule fired for, by the latest instant of its job's schedule."""
-    if envelope.scheduled_at is not None:
-        return envelope.for_occurrence(envelope.scheduled_at)
-    if envelope.fired_at is None or job is None:
-        return envelope
-    try:
-        found = job.schedule.latest(envelope.fired_at) if job.schedule else None
-    except ScheduleError:  # it counts from the deploy now
-        found = None
-    return envelope.for_occurrence(found or envelope.fired_at)
 
 
 def together(runs: Sequence[DeadRun]) -> list[tuple[DeadRun, int]]:

@@ -13,10 +13,11 @@ from rota.async_handlers import event_loop
 from rota.clock import Clock
 from rota.digests import payload_digest
 from rota.envelope import Envelope
-from rota.errors import LedgerError, RotaError, ScheduleError
+from rota.errors import LedgerError, RotaError
 from rota.failures import Failure, printable, told
 from rota.ledger import Claim, Ledger
 from rota.manifest import MAX_DELAY, Job, Manifest
+from rota.occurrences import identified
 from rota.run import Outcome, Run, Stop
 from rota.verdicts import (
     REASON_LENGTH,
@@ -67,7 +68,9 @@ class Runner:
         job = self._manifest.find(envelope.job)
         trouble = None
         try:
-            envelope = _identified(envelope, job)
+            envelope = identified(envelope, job)
+            if envelope.fired_at is None:  # else its id follows from a job that is not known here
+                envelope = envelope.identified()
         except Exception as error:  # noqa: BLE001 - such as a time so near the ends of the calendar that a zone exceeds it
             trouble = error
         run = stop.run = Run(
@@ -249,23 +252,6 @@ class Runner:
 
 
 _SUCCEEDED = Verdict(Outcome.SUCCEEDED, "handler returned", Acknowledge())
-
-
-def _identified(envelope: Envelope, job: Job[Any] | None) -> Envelope:
-    """The run with its id. An occurrence's follows from what a schedule wrote, or for a rule from the job's latest
-    instant not after it fired; only who knows the job can tell that."""
-    if envelope.scheduled_at is not None:
-        return envelope.for_occurrence(envelope.scheduled_at)
-    if envelope.fired_at is None:
-        return envelope.identified()
-    if job is None:
-        return envelope
-    # The schedule may have changed since the rule was deployed; the rule's own time is then the nearest there is.
-    try:
-        found = job.schedule.latest(envelope.fired_at) if job.schedule else None
-    except ScheduleError:  # it counts from the deploy now
-        found = None
-    return envelope.for_occurrence(found or envelope.fired_at)
 
 
 def _said(error: BaseException) -> str:
