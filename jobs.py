@@ -6,7 +6,7 @@ It imports neither AWS nor the application; handlers are named, not imported.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from rota import Cron, Every, Job, Manifest, Queue, Retry
+from rota import Cron, Every, Job, Lock, Manifest, Queue, Retry
 
 orders = Queue(name="orders", visibility_timeout=timedelta(seconds=10))
 reports = Queue(name="reports", visibility_timeout=timedelta(seconds=10))
@@ -56,6 +56,9 @@ refresh_prices = Job(
     handler="examples.shop.handlers:refresh_prices",
     target=orders,
     schedule=Every(timedelta(minutes=1)),
+    lock=Lock(),
+    catch_up="latest",
+    description="Never two at once; after an outage, the last one will do",
 )
 expire_carts = Job(
     name="expire-carts",

@@ -4,6 +4,7 @@ Exit code 0 only if nothing was lost and nothing ran again, except what finished
 the kill that its acknowledgement was lost.
 """
 
+import subprocess
 import sys
 import tempfile
 import time
@@ -155,6 +156,8 @@ def main() -> int:
             for server in servers:
                 server.wait()
         demo.tell()
+        console.print("\n[bold]rota runs[/bold] [dim]lists what the ledger has on record: each occurrence, once")
+        subprocess.run([sys.executable, "-m", "rota", "runs"], env=aws.environment, cwd=ROOT, check=True)
     return _summary(demo.count(), demo.never_seen(), left, time.monotonic() - started)
 
 
