@@ -142,10 +142,8 @@ def test_who_cannot_renew_is_told_before_anyone_may_take_the_run_over(
     assert held.stop.reason == "another server may own this run: its lease could not be renewed in time"
     assert held.is_lost(scene.clock.monotonic()), "whoever takes the run over needs its message"
     scene.live_for(20)
-    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
-        "a run of queue billing is told to stop: another server may own this run: "
-        "its lease could not be renewed in time"
-    ]
+    told = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert told == [f"a run of queue billing is told to stop: {held.stop.reason}"]
 
 
 def test_a_process_that_slept_past_its_lease_does_not_lengthen_it(scene: Scene) -> None:
