@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from rota.aws.session import client
 from rota.clock import Clock
@@ -46,8 +46,17 @@ class OnMoto(LedgerConformance):
         return SteppedStore(service, table, clock)
 
 
-OnMemory.TestCase.settings = settings(max_examples=150, stateful_step_count=100, deadline=None)
-OnMoto.TestCase.settings = settings(max_examples=10, stateful_step_count=60, deadline=None)
+SOON_TOLD = settings(
+    deadline=None,
+    phases=set(Phase) - {Phase.shrink, Phase.explain},
+    report_multiple_bugs=False,
+    print_blob=True,
+)
+"""A failure is told as it was found, with a blob to play it again by `@reproduce_failure`: to shorten it takes up to 5
+minutes, which nobody has who waits for a build. Who looks into it adds `Phase.shrink`."""
+
+OnMemory.TestCase.settings = settings(SOON_TOLD, max_examples=150, stateful_step_count=100)
+OnMoto.TestCase.settings = settings(SOON_TOLD, max_examples=10, stateful_step_count=60)
 
 TestOnMemory = OnMemory.TestCase
 

@@ -66,6 +66,18 @@ def test_importing_the_test_helpers_imports_no_pytest_and_no_boto3() -> None:
     assert loaded & HEAVY == set()
 
 
+def test_the_ledger_s_suite_says_what_to_install_where_hypothesis_is_missing() -> None:
+    loaded = modules_after(
+        "import sys\n"
+        "sys.modules['hypothesis'] = None\n"
+        "import rota.testing\n"
+        "try: rota.testing.LedgerConformance\n"
+        "except ModuleNotFoundError as error: assert \"pip install 'rota[testing]'\" in str(error), error\n"
+        "else: raise AssertionError('it was imported')"
+    )
+    assert "rota.ledger.ledger" not in loaded
+
+
 def test_the_declarations_do_not_bring_cdk_and_the_constructs_bring_no_boto3() -> None:
     loaded = modules_after("import rota_cdk")
     assert "aws_cdk" in loaded

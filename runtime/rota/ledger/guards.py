@@ -37,6 +37,8 @@ class Waits:
 
     body: Mapping[str, Any]
     reason: str
+    since: datetime | None
+    """When it first asked."""
 
 
 class Guard(Protocol):
@@ -81,7 +83,11 @@ class LockGuard:
         if isinstance(answer, Taken):
             return Admitted(body=answer.state.body(), token=answer.token)
         reason = f"lock {wanted.key!r}: {answer.reason}"
-        return Denied(reason=reason) if answer.state is None else Waits(body=answer.state.body(), reason=reason)
+        return (
+            Denied(reason=reason)
+            if answer.state is None
+            else Waits(body=answer.state.body(), reason=reason, since=answer.since)
+        )
 
     def left(self, document: Document | None, request: Request) -> Mapping[str, Any] | None:
         state = state_of(document).without_waiter(request.holder)

@@ -152,7 +152,7 @@ def _decide(
             return Refuse(record=record), _refusal(document, record, request, beside, now)
         write = _write(guard.key, found, answer.body, now, keep=guard.keep)
         if isinstance(answer, Waits):
-            return _waits(request, answer.reason, now), [write]
+            return _waits(answer.reason, answer.since, now), [write]
         record = replace(record, token=max(record.token, answer.token))
         admissions.append(write)
     return Start(record=record), [_write(key, document, record.body(), now), *admissions]
@@ -193,13 +193,13 @@ def _take(
         return Start(record=replace(start.record, token=answer.token)), answer
     reason = f"lock {lock.key!r}: {answer.reason}"
     if answer.state is not None:
-        return _waits(request, reason, now), None
+        return _waits(reason, answer.since, now), None
     return Refuse(record=rules.refused(_record(document), request, Outcome.SKIPPED, reason, now)), None
 
 
-def _waits(request: Request, reason: str, now: datetime) -> PutBack:
+def _waits(reason: str, since: datetime | None, now: datetime) -> PutBack:
     least, most = ASKS_AGAIN
-    return PutBack(until=now + min(most, max(least, (now - (request.due or now)) / 4)), reason=reason)
+    return PutBack(until=now + min(most, max(least, (now - (since or now)) / 4)), reason=reason)
 
 
 def _write(

@@ -21,6 +21,9 @@ log = logging.getLogger("rota.locks")
 LEASE = timedelta(seconds=30)
 """How long a lease lasts from each renewal on: what a crash costs the next holder, with `MARGIN`."""
 
+_DUE = datetime.fromtimestamp(0, UTC)
+"""A block is for no instant: no run that waits to cancel what runs counts as older than it, and is skipped for it."""
+
 _PAUSES = (0.2, 2.0)  # seconds between looks at a lock that is full: at first, and at the most
 
 
@@ -148,11 +151,11 @@ class Locks:
 
     def _acquire(self, key: str, limit: int, wait: timedelta, hold_at_least: timedelta, lease: timedelta) -> Lease:
         give_up_at = self._clock.monotonic() + wait.total_seconds()
-        pause, holder, due = _PAUSES[0], f"lock-{uuid4()}", self._clock.now()
+        pause, holder = _PAUSES[0], f"lock-{uuid4()}"
         while True:
             asked_at = self._clock.monotonic()
             answer = self._provider.take(
-                key, holder, due=due, lease=lease, limit=limit, hold_at_least=hold_at_least, overlap="skip"
+                key, holder, due=_DUE, lease=lease, limit=limit, hold_at_least=hold_at_least, overlap="skip"
             )
             if isinstance(answer, Place):
                 return Lease(self._provider, self._clock, answer, lease, asked_at)

@@ -25,6 +25,8 @@ class Holder:
 
     id: str
     token: int
+    due: datetime
+    """What it is for: of two where one would stop the other, the later counts."""
     lease_until: datetime
     hold_until: datetime | None = None
     """Not free before, even if the holder is done or dead."""
@@ -41,9 +43,12 @@ class Waiter:
     """The one who is next."""
 
     id: str
+    since: datetime
+    """When it first asked."""
     until: datetime
+    """When it loses its place, unless it asks again."""
     due: datetime
-    """What it is for: of two that cancel what runs, the later counts."""
+    """As of a holder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +61,12 @@ class Taken:
 
 @dataclass(frozen=True, kw_only=True)
 class Full:
-    """There was none. With `state`, write that and ask again: this is the waiter. Without, another waits, or nobody
-    may."""
+    """There was none. With `state`, write that and ask again: this is the waiter, and has been `since` then. Without,
+    another waits, or nobody may."""
 
     state: "LockState | None"
     reason: str
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +108,7 @@ class LockState:
             place = Holder(
                 id=holder,
                 token=token,
+                due=due,
                 lease_until=now + lease,
                 hold_until=now + hold_at_least if hold_at_least else None,
             )
@@ -112,9 +119,15 @@ class LockState:
         if overlap == "skip":
             return Full(state=None, reason=f"held by {by}" if by else f"next is {waiter.id if waiter else 'nobody'}")
         if cancels:
-            others = tuple(replace(one, asked_to_stop=one.asked_to_stop or f"{holder} takes over") for one in others)
-        mine = Waiter(id=holder, until=now + WAITER_KEEPS, due=due)
-        return Full(state=replace(self, holders=others, waiter=mine), reason=f"waits for {by}")
+            if all(one.due > due for one in others):
+                return Full(state=None, reason=f"held by {by}, which {'is' if len(others) == 1 else 'are'} newer")
+            others = tuple(
+                one if one.due > due else replace(one, asked_to_stop=one.asked_to_stop or f"{holder} takes over")
+                for one in others
+            )
+        since = self.waiter.since if self.waiter and self.waiter.id == holder else now
+        mine = Waiter(id=holder, since=since, until=now + WAITER_KEEPS, due=due)
+        return Full(state=replace(self, holders=others, waiter=mine), reason=f"waits for {by}", since=since)
 
     def renewed(self, holder: str, *, lease_until: datetime) -> Self:
         """With a later end of the holder's lease."""
@@ -149,7 +162,7 @@ class LockState:
         )
 
 
-_INSTANTS = ("lease_until", "hold_until", "until", "due")
+_INSTANTS = ("since", "lease_until", "hold_until", "until", "due")
 
 T = TypeVar("T", Holder, Waiter)
 

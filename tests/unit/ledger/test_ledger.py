@@ -136,6 +136,35 @@ def test_a_duplicate_of_a_finished_run_does_not_wait_nor_cancel(ledger: Ledger) 
     assert isinstance(ledger.claim(request("a@3", lock)), PutBack), "the waiter's place is free"
 
 
+@pytest.mark.parametrize("kept_by", [None, "zoo"])
+def test_who_waits_asks_again_after_a_quarter_of_the_time_since_it_first_asked(
+    ledger: Ledger, clock: FakeClock, kept_by: str | None
+) -> None:
+    lock = LockWanted(key="one", overlap="wait", provider=kept_by)
+    claimed(ledger, Request(**vars(request("a@1", lock)) | {"lease": timedelta(hours=1)}))
+    pauses = []
+    for passed in (0, 4, 6, 30, 80):
+        clock.advance(passed)
+        answer = ledger.claim(request("a@2", lock, enqueued_at=clock.now() - timedelta(days=1)))
+        assert isinstance(answer, PutBack)
+        pauses.append((answer.until - clock.now()).total_seconds())
+    assert pauses == [2, 2, 2.5, 10, 30]
+
+
+@pytest.mark.parametrize("kept_by", [None, "zoo"])
+def test_a_run_that_is_older_than_the_one_that_runs_is_skipped_and_does_not_stop_it(
+    ledger: Ledger, clock: FakeClock, kept_by: str | None
+) -> None:
+    lock = LockWanted(key="one", overlap="cancel_running", provider=kept_by)
+    newer = claimed(ledger, request("a@2", lock, enqueued_at=clock.now()))
+    answer = ledger.claim(request("a@1", lock, enqueued_at=clock.now() - SECOND))
+    assert isinstance(answer, Refuse)
+    assert answer.record.outcome is Outcome.SKIPPED
+    assert answer.record.reason == "lock 'one': held by a@2, which is newer"
+    newer.renew()
+    assert newer.asked_to_stop is None
+
+
 def test_a_waiter_that_will_not_start_makes_way(ledger: Ledger) -> None:
     lock = LockWanted(key="one", overlap="wait")
     first = claimed(ledger, request("a@1", lock))

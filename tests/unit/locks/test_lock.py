@@ -11,7 +11,7 @@ from rota.errors import LeaseLostError, LedgerError, LockNotAcquiredError
 from rota.locks import Lease, Locks, lock
 from rota.locks.base import Place
 from rota.locks.in_store import StoreLocks
-from rota.locks.rules import lock_key
+from rota.locks.rules import Full, lock_key
 from rota.stores.memory import MemoryStore
 from rota.testing import FakeClock
 
@@ -153,6 +153,15 @@ def test_a_renewal_that_fails_is_tried_again_at_once(
         eventually(lambda: len(waits) >= 5)
         assert not lease.is_lost
     assert waits[:5] == [5, 1, 1, 5, 5]
+
+
+def test_a_run_that_was_due_before_the_block_began_waits_for_it(provider: Provider) -> None:
+    """It is not skipped as older: the block does not do its work."""
+    with Locks(provider)("report"):
+        due = datetime.now(UTC) - timedelta(hours=1)
+        answer = provider.take("report", "run", due=due, lease=timedelta(seconds=30), overlap="cancel_running")
+        assert isinstance(answer, Full)
+        assert answer.reason.startswith("waits for lock-")
 
 
 def test_it_is_lost_when_it_cannot_be_renewed_in_time(provider: Provider, quick: timedelta) -> None:

@@ -43,7 +43,7 @@ def refused(state: LockState, holder: str, now: datetime = NOW, **fields: Any) -
 
 def test_a_free_place_is_taken_with_a_token_that_grows() -> None:
     first = taken(LockState(), "a")
-    assert first.holders == (Holder(id="a", token=MS, lease_until=NOW + 30 * SECOND),)
+    assert first.holders == (Holder(id="a", token=MS, due=NOW, lease_until=NOW + 30 * SECOND),)
     second = taken(first.released("a", now=NOW), "b")
     assert (second.token, second.holders[0].token) == (MS + 1, MS + 1)
     assert taken(LockState(), "a", least_token=2 * MS).token == 2 * MS
@@ -90,7 +90,26 @@ def test_a_waiter_that_has_not_asked_for_a_minute_has_lost_its_place() -> None:
 def test_a_waiter_that_asks_again_keeps_its_place_longer() -> None:
     state = waits(taken(LockState(), "a"), "b")
     again = waits(state, "b", NOW + 20 * SECOND)
-    assert again.waiter == Waiter(id="b", until=NOW + 20 * SECOND + WAITER_KEEPS, due=NOW)
+    assert again.waiter == Waiter(id="b", since=NOW, until=NOW + 20 * SECOND + WAITER_KEEPS, due=NOW)
+
+
+def test_a_waiter_has_waited_since_it_first_asked_and_another_in_its_place_since_then() -> None:
+    state = taken(LockState(), "a", lease=10 * WAITER_KEEPS)
+    for holder, at, since in (("b", 0, 0), ("b", 20, 0), ("b", 90, 0), ("c", 150, 150), ("b", 210, 210)):
+        now = NOW + at * SECOND
+        answer = ask(state, holder, now, overlap="wait", due=NOW - 100 * SECOND)
+        assert isinstance(answer, Full)
+        assert answer.state is not None
+        assert answer.since == NOW + since * SECOND, (holder, at)
+        state = answer.state
+
+
+def test_a_retry_that_waits_again_has_not_waited_since_its_first_attempt_did() -> None:
+    free = waits(taken(LockState(), "a"), "b").released("a", now=NOW)
+    failed = taken(free, "b", NOW + SECOND, overlap="wait").released("b", now=NOW + 2 * SECOND)
+    again = waits(taken(failed, "c", NOW + 3 * SECOND), "b", NOW + 4 * SECOND)
+    assert again.waiter is not None
+    assert again.waiter.since == NOW + 4 * SECOND
 
 
 def test_a_waiter_that_gives_up_makes_way() -> None:
@@ -109,6 +128,57 @@ def test_holders_are_asked_to_stop_by_the_first_who_cancels_them() -> None:
     assert [one.asked_to_stop for one in newer.holders] == ["c takes over", "c takes over"]
     assert newer.waiter is not None
     assert newer.waiter.id == "d"
+
+
+def test_an_older_run_does_not_stop_a_newer_one_and_is_refused() -> None:
+    state = taken(LockState(), "new", due=NOW)
+    assert refused(state, "old", overlap="cancel_running", due=NOW - SECOND) == "held by new, which is newer"
+    same = waits(state, "same", overlap="cancel_running", due=NOW)
+    assert [one.asked_to_stop for one in same.holders] == ["same takes over"]
+    two = taken(taken(LockState(), "a", limit=2), "b", limit=2)
+    reason = refused(two, "old", overlap="cancel_running", limit=2, due=NOW - SECOND)
+    assert reason == "held by a, b, which are newer"
+
+
+@pytest.mark.parametrize("overlap", ["skip", "wait"])
+def test_only_a_run_that_would_stop_others_is_held_against_newer_ones(overlap: Overlap) -> None:
+    state = taken(LockState(), "new", due=NOW)
+    answer = ask(state, "old", overlap=overlap, due=NOW - SECOND)
+    assert isinstance(answer, Full)
+    assert (answer.reason, answer.state is None) == (
+        ("held by new", True) if overlap == "skip" else ("waits for new", False)
+    )
+
+
+def test_of_many_places_those_of_older_runs_are_asked_for() -> None:
+    state = taken(taken(LockState(), "old", limit=2, due=NOW - 2 * SECOND), "new", limit=2)
+    asked = waits(state, "between", overlap="cancel_running", limit=2, due=NOW - SECOND)
+    assert [one.asked_to_stop for one in asked.holders] == ["between takes over", None]
+    freed = asked.released("old", now=NOW)
+    assert len(taken(freed, "between", overlap="cancel_running", limit=2, due=NOW - SECOND).holders) == 2
+
+
+def test_a_newer_run_counts_for_as_long_as_its_place_is_not_free() -> None:
+    """Whether it may be taken over yet, or is done and keeps its place."""
+    dead = taken(LockState(), "new", due=NOW)
+    older: dict[str, Any] = {"overlap": "cancel_running", "due": NOW - SECOND}
+    refused(dead, "old", NOW + timedelta(seconds=34.999), **older)
+    assert taken(dead, "old", NOW + 35 * SECOND, **older).find("new") is None
+    done = taken(LockState(), "new", due=NOW, hold_at_least=60 * SECOND).released("new", now=NOW + SECOND)
+    refused(done, "old", NOW + timedelta(seconds=59.999), **older)
+    taken(done, "old", NOW + 60 * SECOND, **older)
+
+
+def test_a_failed_attempt_comes_back_to_a_newer_run_and_is_refused_or_has_its_place_still() -> None:
+    older: dict[str, Any] = {"overlap": "cancel_running", "due": NOW - SECOND}
+    failed = taken(LockState(), "old", **older).released("old", now=NOW)
+    assert refused(taken(failed, "new"), "old", **older) == "held by new, which is newer"
+    kept = taken(LockState(), "old", hold_at_least=60 * SECOND, **older).released("old", now=NOW)
+    asked = waits(kept, "new", overlap="cancel_running")
+    back = taken(asked, "old", NOW + SECOND, **older)
+    assert [(one.id, one.asked_to_stop) for one in back.holders] == [("old", None)]
+    again = waits(back, "new", NOW + 2 * SECOND, overlap="cancel_running")
+    assert [one.asked_to_stop for one in again.holders] == ["new takes over"]
 
 
 @pytest.mark.parametrize("due", [NOW - SECOND, NOW])
@@ -142,13 +212,14 @@ states = st.builds(
             Holder,
             id=text,
             token=st.integers(0, 2**60),
+            due=instants,
             lease_until=instants,
             hold_until=st.one_of(st.none(), instants),
             asked_to_stop=st.one_of(st.none(), text),
         ),
         max_size=3,
     ).map(tuple),
-    waiter=st.one_of(st.none(), st.builds(Waiter, id=text, until=instants, due=instants)),
+    waiter=st.one_of(st.none(), st.builds(Waiter, id=text, since=instants, until=instants, due=instants)),
 )
 
 
