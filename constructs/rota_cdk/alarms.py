@@ -83,4 +83,6 @@ def add_to_ledger(
         validation.check(f"{subject}: alarm_errors", errors, validation.ALARM_REQUESTS)
         says = "DynamoDB fails writes, so scheduled runs wait; they start when it answers again"
         alarms.add("errors", ledger.metric_errors(), errors, says)
+        transactions = ledger.metric_errors(operation="TransactWriteItems")
+        alarms.add("transaction-errors", transactions, errors, f"{says}; those with a lock or a unique key")
     return alarms.added

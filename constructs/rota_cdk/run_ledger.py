@@ -16,9 +16,17 @@ CLAIM_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem")
 """All that a worker asks of the table. A transaction has no action of its own: it takes those of what is in it.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html"""
 READ_ACTIONS = ("dynamodb:GetItem", "dynamodb:Query")
-KEY_ACTIONS = ("kms:Decrypt",)
-"""DynamoDB decrypts the table's key in the name of whoever reads or writes.
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html"""
+READ_KEY_ACTIONS = ("kms:Decrypt", "kms:DescribeKey")
+CLAIM_KEY_ACTIONS = (
+    *READ_KEY_ACTIONS,
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+"""What AWS names for those in whose name DynamoDB uses a customer's key, but for grants, which the table's owner makes.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html"""
 
 
 class RunLedger(Construct):
@@ -34,7 +42,8 @@ class RunLedger(Construct):
     - `encryption_key`: a customer-managed key, which the grants then include; a key of DynamoDB's own unless given.
     - `point_in_time_recovery`: keep backups of every second of the last 35 days; True unless given. Paid by the size.
     - `removal_policy`: what becomes of the table when it leaves the stack. RETAIN, unless given, keeps it, protected
-      from deletion; `cdk deploy --import-existing-resources` takes it in again. DESTROY deletes it with all that it
+      from deletion; `cdk deploy --import-existing-resources` takes it in again, also after a first deploy that failed
+      and left it behind. DESTROY deletes it with all that it
       knows of finished runs: for stages that are thrown away.
     - `alarm_topic`: where alarms are sent; they exist without it.
     - `alarm_throttles`: alarm when DynamoDB throttles so many writes in 5 minutes; 10 unless given, None for no alarm.
@@ -85,7 +94,7 @@ class RunLedger(Construct):
             deletion_protection=removal_policy == RemovalPolicy.RETAIN,
         )
         self.alarms = alarms.add_to_ledger(self, topic=alarm_topic, throttles=alarm_throttles, errors=alarm_errors)
-        """The alarms, by what they watch: "throttles", "errors"."""
+        """The alarms, by what they watch: "throttles", "errors", "transaction-errors"."""
 
     @property
     def settings(self) -> LedgerSettings:
@@ -95,18 +104,18 @@ class RunLedger(Construct):
     def grant_claim(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` be a worker: claim runs, renew and complete them, take locks and unique keys; and, with a
         customer's key, use the key."""
-        return self._grant(grantee, CLAIM_ACTIONS)
+        return self._grant(grantee, CLAIM_ACTIONS, CLAIM_KEY_ACTIONS)
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` read what is on record (`rota runs`, `rota show`) and, with a customer's key, use the key."""
-        return self._grant(grantee, READ_ACTIONS)
+        return self._grant(grantee, READ_ACTIONS, READ_KEY_ACTIONS)
 
-    def _grant(self, grantee: iam.IGrantable, actions: tuple[str, ...]) -> iam.Grant:
-        # The L2's grants add scans, deletes and streams, and more of the key than it takes.
+    def _grant(self, grantee: iam.IGrantable, actions: tuple[str, ...], key_actions: tuple[str, ...]) -> iam.Grant:
+        # The L2's grants add scans, deletes and streams.
         grant = iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=[self.table.table_arn])
         if self.encryption_key is None:
             return grant
-        return grant.combine(self.encryption_key.grant(grantee, *KEY_ACTIONS))
+        return grant.combine(self.encryption_key.grant(grantee, *key_actions))
 
     def metric(
         self,

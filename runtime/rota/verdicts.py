@@ -66,7 +66,9 @@ def dead(
     """A run for the dead letters. It lies there ready to run again: whoever moves the message back, by rota or with the
     console of SQS, gives it all its attempts."""
     attributes = _attributes(reason, envelope, error, traceback)
-    again = replace(envelope, attempt=1, handed_back_at=None, not_before=None, redrives=envelope.redrives + 1)
+    again = replace(
+        envelope, attempt=1, handed_back_at=None, not_before=None, redrives=envelope.redrives + 1, redriven_by=None
+    )
     return Verdict(outcome, attributes["rota.reason"], DeadLetter(fitting(again, attributes), attributes))
 
 

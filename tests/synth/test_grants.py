@@ -113,14 +113,24 @@ def test_a_customers_key_comes_with_the_grant_and_without_wildcards(stack, deplo
     assert key == {"kms:GenerateDataKey", "kms:Decrypt"}
 
 
-def test_the_key_of_a_ledger_is_used_to_decrypt_alone(stack, server, allowed):
+def test_who_reads_a_ledger_may_decrypt_with_its_key_and_nothing_more(stack, server, allowed):
     ledger = RunLedger(stack, "Ledger", manifest="shop", encryption_key=kms.Key(stack, "Key"))
-    ledger.grant_claim(server)
     ledger.grant_read(server)
 
     found = allowed()
-    assert found.pop("shop-default_ledger") == CLAIM | READ
-    assert list(found.values()) == [{"kms:Decrypt"}]
+    assert found.pop("shop-default_ledger") == READ
+    assert list(found.values()) == [{"kms:Decrypt", "kms:DescribeKey"}]
+
+
+def test_who_claims_in_a_ledger_may_use_its_key_without_wildcards(stack, server, allowed):
+    ledger = RunLedger(stack, "Ledger", manifest="shop", encryption_key=kms.Key(stack, "Key"))
+    ledger.grant_claim(server)
+
+    found = allowed()
+    assert found.pop("shop-default_ledger") == CLAIM
+    (key,) = found.values()
+    assert {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"} <= key
+    assert not any("*" in action for action in key)
 
 
 @pytest.mark.parametrize("grant", ["grant_enqueue", "grant_consume", "grant_operate"])

@@ -195,15 +195,16 @@ def test_a_scheduled_job_with_the_ledger_of_another_deployment_is_refused(stack,
 def test_throttles_and_errors_are_watched_and_told_to_the_topic(stack, as_json, of_type):
     topic = sns.Topic(stack, "Oncall")
     ledger = RunLedger(stack, "Ledger", manifest="shop", alarm_topic=topic, alarm_errors=3)
-    throttles, errors = of_type(as_json(stack), "AWS::CloudWatch::Alarm")
+    throttles, errors, transactions = of_type(as_json(stack), "AWS::CloudWatch::Alarm")
     name = stack.resolve(ledger.table.table_name)
 
-    assert list(ledger.alarms) == ["throttles", "errors"]
+    assert list(ledger.alarms) == ["throttles", "errors", "transaction-errors"]
     assert (throttles["Threshold"], errors["Threshold"]) == (10, 3)
     assert (throttles["MetricName"], errors["MetricName"]) == ("WriteThrottleEvents", "SystemErrors")
     assert throttles["Dimensions"] == [{"Name": "TableName", "Value": name}]
     assert errors["Dimensions"] == [{"Name": "Operation", "Value": "PutItem"}, {"Name": "TableName", "Value": name}]
-    for alarm in (throttles, errors):
+    assert transactions["Dimensions"][0] == {"Name": "Operation", "Value": "TransactWriteItems"}
+    for alarm in (throttles, errors, transactions):
         assert alarm["AlarmActions"] == [stack.resolve(topic.topic_arn)]
         assert alarm["AlarmDescription"].startswith("shop-default_ledger: DynamoDB ")
 

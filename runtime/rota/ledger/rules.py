@@ -103,12 +103,13 @@ def decide(record: Record | None, request: Request, now: datetime) -> Start | Re
     """What a delivery may do. The lock and the unique key are asked after this."""
     if record is None:
         return _first(request, now)
+    # What a person has sent again counts more than what is on record, except that it has been done, or runs.
+    redriven = _is_redriven(record, request)
     if record.state is State.FINISHED:
-        # What a person has sent again counts more than what is on record, except that it has been done.
-        redriven = request.envelope.redrives > record.redrives and record.outcome is not Outcome.SUCCEEDED
-        return Start(record=_claimed(record, request, now)) if redriven else Finished(record=record)
+        again = redriven and record.outcome is not Outcome.SUCCEEDED
+        return Start(record=_claimed(record, request, now)) if again else Finished(record=record)
     if record.state is State.WAITING:
-        if record.not_before is not None and now < record.not_before:
+        if record.not_before is not None and now < record.not_before and not redriven:
             return PutBack(until=record.not_before, reason=f"attempt {record.attempt} is not due")
         return Start(record=_claimed(record, request, now))
     free_at = (record.lease_until or now) + MARGIN
@@ -134,13 +135,16 @@ def _first(request: Request, now: datetime) -> Start | Refuse | TooOld:
 
 def _before(record: Record | None, request: Request, now: datetime) -> Record:
     """The run as it stands before what is done to it at `now`: what its last holder left is in its history."""
-    if record is None or record.state is State.FINISHED:
-        return _fresh(request, record)
-    if record.state is State.RUNNING:
+    if record is not None and record.state is State.RUNNING:
         record = record.ended(Outcome.ABANDONED, "its lease ended", now=now)
-    if request.envelope.redrives <= record.redrives:
-        return record
-    return replace(record, redrives=request.envelope.redrives, redriven_by=request.envelope.redriven_by)
+    if record is None or record.state is State.FINISHED or _is_redriven(record, request):
+        return _fresh(request, record)
+    return record
+
+
+def _is_redriven(record: Record, request: Request) -> bool:
+    """Whether a person has sent the run again since the record was written: then it has all its attempts anew."""
+    return request.envelope.redrives > record.redrives
 
 
 def _fresh(request: Request, before: Record | None) -> Record:

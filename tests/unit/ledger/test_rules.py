@@ -149,3 +149,11 @@ def test_a_redrive_that_is_refused_is_over_too() -> None:
 def test_the_token_of_a_redriven_run_grows_within_the_same_millisecond() -> None:
     failed = rules.completed(running(token=MS + 5), Outcome.FAILED, "", NOW)
     assert started(failed, request(redrives=1)).token == MS + 6
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.WAITING])
+def test_a_redrive_gives_a_run_whose_workers_died_all_its_attempts_at_once(state: State) -> None:
+    claimed = started(None, request())
+    before = replace(claimed, state=state, attempt=3, not_before=NOW + timedelta(hours=1))
+    after = started(before, request(redrives=1), NOW + 55 * SECOND)
+    assert (after.attempt, after.not_before) == (1, None)
