@@ -128,11 +128,12 @@ class Model:
 
     def is_candidate(self, run: RunModel, envelope: Envelope) -> bool:
         """Whether its own record lets it start."""
+        redriven = envelope.redrives > run.redrives
         if run.state == "finished":
-            return envelope.redrives > run.redrives and run.outcome is not Outcome.SUCCEEDED
+            return redriven and run.outcome is not Outcome.SUCCEEDED
         if run.state == "running":
             return self.now >= run.lease_until + MARGIN
-        return run.state == "none" or self.now >= run.not_before
+        return run.state == "none" or redriven or self.now >= run.not_before
 
     def _of_lock(self, run: RunModel, lock: LockModel) -> type[Answer]:
         """What the table of the locks says to a run that may start for all else."""
@@ -206,7 +207,7 @@ class Model:
         """What a new claim, or a refusal, finds."""
         if run.state == "running":
             run.history.append((run.attempt, run.token, Outcome.ABANDONED))
-        if run.state in ("none", "finished"):
+        if run.state in ("none", "finished") or envelope.redrives > run.redrives:
             run.attempt = envelope.attempt
         run.redrives = max(run.redrives, envelope.redrives)
 
