@@ -17,6 +17,9 @@ class Clock(Protocol):
         ...
 
 
+_BOOT_TIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
+
 class SystemClock:
     """The machine's own clocks."""
 
@@ -24,4 +27,5 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        # Linux's usual one stands still while the machine sleeps, and a lease does not.
+        return time.monotonic() if _BOOT_TIME is None else time.clock_gettime(_BOOT_TIME)
