@@ -1,10 +1,11 @@
 """A PostgreSQL for the tests that ask for one: the real server, of its own, for the session."""
 
+import json
 import os
 import pwd
 import shutil
-import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,6 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+LAUNCHER = """
+import json, os, shutil, signal, subprocess, sys, threading
+
+def end_with_tests():
+    os.read(0, 1)
+    told.set()
+    server.send_signal(signal.SIGQUIT)  # its "immediate" shutdown: the data is thrown away
+
+owner, *command = sys.argv[1:]
+told = threading.Event()
+server = subprocess.Popen(command, stdin=subprocess.DEVNULL, **json.loads(owner))
+threading.Thread(target=end_with_tests, daemon=True).start()
+code = server.wait()
+if told.is_set():  # else its log says why
+    shutil.rmtree(os.getcwd(), ignore_errors=True)
+sys.exit(code)
+"""
+"""Starts the server that its arguments say, and ends it, and its folder, at a word or the end of the process that holds
+the other end of its standard input: a SIGKILL of the tests leaves nothing behind."""
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +45,7 @@ def postgresql() -> Iterator[str]:
     if os.geteuid() == 0:
         owner = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
         shutil.chown(folder, "nobody")
-    server = None
+    launcher = None
     log = folder / "log"
     try:
         made = subprocess.run(
@@ -37,21 +58,21 @@ def postgresql() -> Iterator[str]:
         )
         assert made.returncode == 0, f"initdb said:\n{made.stdout}{made.stderr}"
         with log.open("wb") as output:
-            server = subprocess.Popen(
-                [programs / "postgres", "-D", "data", "-k", folder, "-h", "", "-F", "-c", "shared_buffers=16MB"],
+            options = ["-D", "data", "-k", str(folder), "-h", "", "-F", "-c", "shared_buffers=16MB"]
+            launcher = subprocess.Popen(
+                [sys.executable, "-c", LAUNCHER, json.dumps(owner), programs / "postgres", *options],
                 cwd=folder,
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                **owner,
             )
         conninfo = f"host={folder} user=rota dbname=postgres"
-        _wait(conninfo, server, log)
+        _wait(conninfo, launcher, log)
         yield conninfo
     finally:
-        if server is not None:
-            server.send_signal(signal.SIGQUIT)  # its "immediate" shutdown: the data is thrown away
-            server.wait(timeout=30)
+        if launcher is not None:
+            launcher.communicate(b"end", timeout=30)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -69,7 +90,7 @@ def _programs() -> Path:
     )
 
 
-def _wait(conninfo: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(conninfo: str, launcher: subprocess.Popen[bytes], log: Path) -> None:
     """Until it answers."""
     import psycopg
 
@@ -78,7 +99,7 @@ def _wait(conninfo: str, server: subprocess.Popen[bytes], log: Path) -> None:
         try:
             psycopg.connect(conninfo).close()
         except psycopg.OperationalError as error:
-            if server.poll() is not None or time.monotonic() > end:
+            if launcher.poll() is not None or time.monotonic() > end:
                 pytest.fail(f"PostgreSQL does not answer: {error}\n{log.read_text()}", pytrace=False)
             time.sleep(0.05)
         else:
