@@ -33,9 +33,10 @@ def examples() -> Any:
 @pytest.fixture
 def connection(postgresql: str) -> Iterator[psycopg.Connection]:
     with psycopg.connect(postgresql, autocommit=True) as connection:
-        connection.execute("DROP TABLE IF EXISTS accounts, fences, report")
+        connection.execute("DROP TABLE IF EXISTS accounts, fences, report, months")
         connection.execute("CREATE TABLE accounts (id integer PRIMARY KEY, balance integer)")
         connection.execute("CREATE TABLE report (line text)")
+        connection.execute("CREATE TABLE months (total integer)")
         connection.execute("INSERT INTO accounts VALUES (7, 0)")
         for block in blocks("sql"):
             connection.execute(block)
@@ -72,6 +73,17 @@ def test_one_fence_guards_all_that_follows_it(examples: Any, connection: psycopg
     with pytest.raises(StaleTokenError):
         examples.rebuild(LATE, connection, ["late"])
     assert connection.execute("SELECT line FROM report").fetchall() == [("new",)]
+
+
+def test_the_door_closes_with_the_first_guarded_write_and_the_fence_can_be_that(
+    examples: Any, connection: psycopg.Connection
+) -> None:
+    examples.put_balance(LATE, connection, 7, 1)  # the new holder has its claim, and has written nothing
+    examples.close_month(LIVE, connection)
+    examples.pass_fence(LIVE, connection, "month")
+    with pytest.raises(StaleTokenError):
+        examples.close_month(LATE, connection)
+    assert connection.execute("SELECT total FROM months").fetchall() == [(1,)]
 
 
 def test_who_holds_the_fence_is_waited_for(examples: Any, connection: psycopg.Connection, postgresql: str) -> None:

@@ -1,7 +1,8 @@
 """Fencing: a write that goes through only while no newer token has written.
 
 A lease cannot stop a process that was paused past its end: it wakes up and writes. The store can: each guarded write
-carries the run's token, is stored with it, and is refused where a higher one is stored.
+carries the run's token, is stored with it, and is refused where a higher one is stored. The door closes with the new
+holder's first guarded write; to close it at the claim, write the fence first thing (docs/how-to/fence-your-writes.md).
 
     from rota.fencing import SqlGuard
 
