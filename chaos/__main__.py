@@ -8,12 +8,13 @@ import tempfile
 from pathlib import Path
 
 from chaos.plan import FULL, MINUTE
+from chaos.report import Verdict
 from chaos.run import run
 from rich.console import Console
 
 
 def main() -> int:
-    """0 when all is well, 1 when something was lost, twice, or did not happen."""
+    """0 when all is well, 1 when something was lost, or twice, 2 when too little happened to prove anything."""
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     parser.add_argument("--minute", action="store_true", help="fewer runs and blows, about a minute and a half")
     parser.add_argument("--seed", type=int, help="what is sent and what goes wrong; a new one unless given")
@@ -25,10 +26,10 @@ def main() -> int:
     console = Console(highlight=False)
     repeat = f"python -m chaos --seed {seed}{' --minute' if options.minute else ''}"
     console.print(f"seed {seed}, logs in {folder}")
-    well = run(seed, MINUTE if options.minute else FULL, folder, console, repeat=repeat)
-    if well and options.keep is None:
+    verdict = run(seed, MINUTE if options.minute else FULL, folder, console, repeat=repeat)
+    if verdict is Verdict.HELD and options.keep is None:
         shutil.rmtree(folder)
-    return 0 if well else 1
+    return verdict
 
 
 if __name__ == "__main__":

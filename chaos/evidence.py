@@ -17,13 +17,16 @@ class Call:
     token: int
     pid: int
     started: float
+    fenced: float = NEVER
+    """When it had passed its fences: the data had taken a write of all its keys."""
     told: float = NEVER
     """When it saw that it should stop."""
     ended: float = NEVER
     returned: bool = False
-    accepted: int = 0
-    """Writes that the data took."""
+    accepted: list[tuple[str, float]] = field(default_factory=list)
+    """Key and begin of the writes that the data took."""
     refused: int = 0
+    """Writes that it did not take."""
     live_until: float = NEVER
     """See `judge`: when it was no holder any more, whether it knew or not."""
     killed: bool = False
@@ -99,12 +102,14 @@ def read_calls(lines: Iterable[Mapping[str, Any]], events: list[dict[str, Any]],
             calls[line["call"]] = Call(id=line["call"], started=line["at"], **{name: line[name] for name in names})
             continue
         call = calls[line["call"]]
-        if line["event"] == "told":
-            call.told = line["at"]
+        if line["event"] in ("fenced", "told"):
+            setattr(call, line["event"], line["at"])
         elif line["event"] == "ended":
             call.ended, call.returned = line["at"], line["how"] == "returned"
-        elif line["event"] in ("accepted", "refused"):
-            setattr(call, line["event"], getattr(call, line["event"]) + 1)
+        elif line["event"] == "accepted":
+            call.accepted.append((line["key"], line["asked"]))
+        elif line["event"] == "refused":
+            call.refused += 1
     stops, kills = read_stops(events), [event for event in events if event["event"] == "killed"]
     for call in calls.values():
         _limit(call, stops, kills, epoch)

@@ -19,9 +19,19 @@ END = 45.0
 class Server:
     """One place of the fleet: a process, and after a kill the next one. Writes what happens to it to `log`."""
 
-    def __init__(self, name: str, offset: float, environment: Mapping[str, str], log: LineLog, output: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        offset: float,
+        environment: Mapping[str, str],
+        *,
+        proxy: "ProxyProcess",
+        log: LineLog,
+        output: Path,
+    ) -> None:
         self.name = name
         self._offset, self._environment, self._log, self._output = offset, environment, log, output
+        self._proxy = proxy
         self._start()
 
     def _start(self) -> None:
@@ -44,15 +54,21 @@ class Server:
             self._process.kill()
             self._process.wait()
             self._log.write(event="killed", server=self.name, pid=self._process.pid)
+        elif blow.kind == "cut off":
+            self._proxy.tell("cut", self.name, blow.service)
+            self._log.write(event="cut off", server=self.name, pid=self._process.pid)
         else:
             # Before: what it does until the signal arrives counts as done while stopped, which is the strict side.
             self._log.write(event="stopped", server=self.name, pid=self._process.pid)
             self._process.send_signal(signal.SIGSTOP)
 
     def recover(self, blow: Blow) -> None:
-        """Start anew, or continue."""
+        """Start anew, continue, or give it its answers again."""
         if blow.kind == "kill":
             self._start()
+        elif blow.kind == "cut off":
+            self._proxy.tell("join", self.name)
+            self._log.write(event="joined", server=self.name, pid=self._process.pid)
         else:
             self._process.send_signal(signal.SIGCONT)
             self._log.write(event="continued", server=self.name, pid=self._process.pid)
@@ -95,18 +111,16 @@ class ProxyProcess:
         if not self.url:
             raise RuntimeError(f"the proxy did not start:\n{output.read_text()}")
 
-    def faults_on(self) -> None:
-        """From now on things go wrong, as planned."""
-        self._process.send_signal(signal.SIGUSR1)
-
-    def faults_off(self) -> None:
-        """From now on everything works."""
-        self._process.send_signal(signal.SIGUSR2)
+    def tell(self, *words: str) -> None:
+        """Give it a command; see `chaos.proxy`."""
+        assert self._process.stdin is not None  # noqa: S101 - a pipe, as asked for
+        # One write, though threads share the pipe.
+        os.write(self._process.stdin.fileno(), (" ".join(words) + "\n").encode())
 
     def end(self) -> None:
         """Let it write its last line."""
-        if self._process.poll() is None:
-            self._process.terminate()
+        if self._process.poll() is None and self._process.stdin is not None:
+            self._process.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(5)
         _end(self._process)

@@ -5,6 +5,7 @@ import os
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 from chaos.data import Data
 from chaos.jobs import Work
@@ -47,25 +48,34 @@ def tell_up() -> None:
 
 
 def work(payload: Work, run: Run) -> None:
-    """Take a while, then write."""
+    """Pass the fences, take a while, then write."""
     call, token = uuid.uuid4().hex, run.token
     lock = f"account:{payload.account}" if payload.account else None
-    _log().write(
-        event="started", call=call, run=run.id, lock=lock, token=token or 0, attempt=run.attempt, pid=os.getpid()
-    )
+    keys = [key for key in (f"run:{run.id}", lock) if key]
+    about: dict[str, Any] = {"attempt": run.attempt, "seconds": payload.seconds, "pid": os.getpid()}
+    _log().write(event="started", call=call, run=run.id, lock=lock, token=token or 0, **about)
     end = "raised"
     try:
+        # First thing: until its first guarded write, those from whom it took over pass.
+        for key in keys:
+            _write(key, token, call)
+        _log().write(event="fenced", call=call)
         _work(payload, run, call)
         if run.attempt <= payload.fails:
             raise AskedToFailError(f"attempt {run.attempt} of {payload.fails} that are to fail")
-        for key in filter(None, [f"run:{run.id}", lock]):
-            accepted = _data().write(key, token=token, call=call)
-            _log().write(event="accepted" if accepted else "refused", call=call, key=key, token=token)
-            if not accepted:
-                raise StaleError(f"{key} has been written with a token later than {token}")
+        for key in keys:
+            _write(key, token, call)
         end = "returned"
     finally:
         _log().write(event="ended", call=call, how=end)
+
+
+def _write(key: str, token: int | None, call: str) -> None:
+    asked = time.monotonic()
+    accepted = _data().write(key, token=token, call=call)
+    _log().write(event="accepted" if accepted else "refused", call=call, key=key, asked=asked)
+    if not accepted:
+        raise StaleError(f"{key} has been written with a token later than {token}")
 
 
 def _work(payload: Work, run: Run, call: str) -> None:

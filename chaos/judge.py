@@ -77,6 +77,11 @@ def _together(calls: list[Call], key: Callable[[Call], str | None]) -> Iterator[
 
 
 def _stale(evidence: Evidence) -> Iterator[str]:
+    yield from _out_of_order(evidence)
+    yield from _after_a_fence(evidence)
+
+
+def _out_of_order(evidence: Evidence) -> Iterator[str]:
     """In the order in which the data took them, tokens must not go down; nor may two calls write with the same one, for
     then no condition can tell the zombie."""
     for key, writes in sorted(evidence.writes.items()):
@@ -85,3 +90,19 @@ def _stale(evidence: Evidence) -> Iterator[str]:
                 yield f"{key}: token {after} was accepted after {before}"
             elif after == before and first != second:
                 yield f"{key}: two calls have written with token {after}"
+
+
+def _after_a_fence(evidence: Evidence) -> Iterator[str]:
+    """By the calls' own log: once a call has passed its fences, no write of an earlier one begins and is taken."""
+    calls: defaultdict[str, list[Call]] = defaultdict(list)
+    for call in evidence.calls:
+        for key in filter(None, [f"run:{call.run}", call.lock]):
+            calls[key].append(call)
+    for call in evidence.calls:
+        for key, asked in call.accepted:
+            newer = next((one for one in calls[key] if one.token > call.token and one.fenced < asked), None)
+            if newer is not None:
+                yield (
+                    f"{key}: pid {call.pid} with token {call.token} began a write at {asked:.3f} that was accepted, "
+                    f"pid {newer.pid} with token {newer.token} had passed its fences at {newer.fenced:.3f}"
+                )

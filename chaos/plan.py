@@ -7,14 +7,22 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from chaos.jobs import Work, locked, queue, scheduled
+from chaos.proxy.faults import SERVICES
 
 STOPPED = (26.0, 32.0)
 """Seconds that a stop lasts: longer than the lease of 15, and the visibility timeout of 25, after which another has
 the run. So who wakes up mostly finds that it is done."""
+CUT_OFF = (16.0, 20.0)
+"""Seconds for which a server gets no answer from a service: longer than a lease, while the others go on."""
 LEAD = 3.0
 """Seconds before the first blow, for the fleet to have its hands full."""
 BUSY = 10.0
 """Seconds that a blow waits for its worker to run something, at most."""
+LONG = (16.0, 25.0)
+"""Seconds that the long runs take: longer than a lease."""
+WANTED = {"kill": (1, 0.0), "stop": (4, 1.0), "cut off": (2, 12.0)}
+"""How many runs a blow waits for, and the seconds that each of them must have left: who is stopped is to come too late
+with several, and who is cut off is told 10 s after its lease was renewed, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +37,14 @@ class Size:
     gap: tuple[float, float]
     """Seconds between two blows to a worker."""
     outages: int
-    cut_off: int
-    """How many servers are once cut off from a service."""
+    cut_offs: int
+    """How often a server is cut off from a service."""
     limit: float
     """Seconds until everything must have finished."""
 
 
-MINUTE = Size(runs=150, sending=25, stops=2, kills=4, gap=(1, 4), outages=2, cut_off=1, limit=150)
-FULL = Size(runs=500, sending=100, stops=7, kills=24, gap=(4, 9), outages=9, cut_off=3, limit=420)
+MINUTE = Size(runs=150, sending=25, stops=2, kills=4, gap=(1, 4), outages=2, cut_offs=1, limit=150)
+FULL = Size(runs=500, sending=140, stops=7, kills=24, gap=(4, 9), outages=9, cut_offs=3, limit=420)
 OFFSETS = {"w1": 30.0, "w2": -30.0, "w3": 0.0}
 """The workers, and the seconds that their clocks are off."""
 
@@ -65,11 +73,13 @@ class Sending:
 class Blow:
     """Something bad that happens to a worker."""
 
-    kind: Literal["kill", "stop"]
+    kind: Literal["kill", "stop", "cut off"]
     wait: float
     """Seconds after it was well again from the last one; then until it runs something."""
     seconds: float
-    """How long until it is started again, or continued."""
+    """How long until it is started again, continued, or has its answers."""
+    service: str = ""
+    """What it is cut off from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +115,10 @@ def _sending(chance: random.Random, size: Size, now: datetime, number: int) -> S
     at = chance.uniform(0, size.sending)
     locks = chance.random() < 0.4
     job = chance.choice(locked if locks else scheduled)
-    # The long ones, which outlast a lease, early: or the harness would wait for them at the end.
-    long = at < size.sending / 3 and chance.random() < 0.12
+    # The long ones early: or the harness would wait for them at the end.
+    long = at < size.sending / 2 and chance.random() < 0.15
     work = Work(
-        seconds=round(chance.uniform(16, 25) if long else chance.uniform(0.05, 3), 3),
+        seconds=round(chance.uniform(*LONG) if long else chance.uniform(0.05, 3), 3),
         account=f"{chance.randrange(size.runs // 8)}" if locks else "",
         fails=1 if chance.random() < 0.1 else 0,
         obeys=chance.random() < 0.5,
@@ -130,13 +140,10 @@ def _blows(chance: random.Random, size: Size) -> list[list[Blow]]:
     """Dealt like cards, so that no worker is spared."""
     hands: list[list[Blow]] = [[] for _ in OFFSETS]
     first = chance.randrange(len(OFFSETS))
+    lasting = {"stop": STOPPED, "kill": (0.0, 3.0)}
     for number in range(size.stops + size.kills):
-        stops = number < size.stops
-        blow = Blow(
-            kind="stop" if stops else "kill",
-            wait=chance.uniform(*size.gap),
-            seconds=chance.uniform(*STOPPED) if stops else chance.uniform(0, 3),
-        )
+        kind: Literal["stop", "kill"] = "stop" if number < size.stops else "kill"
+        blow = Blow(kind=kind, wait=chance.uniform(*size.gap), seconds=chance.uniform(*lasting[kind]))
         hands[(first + number) % len(OFFSETS)].append(blow)
     for hand in hands:
         chance.shuffle(hand)
@@ -145,4 +152,12 @@ def _blows(chance: random.Random, size: Size) -> list[list[Blow]]:
         if stop := next((blow for blow in hand if blow.kind == "stop"), None):
             hand.remove(stop)
             hand.append(stop)
+    # A blow like the others, for a server that is stopped or dead does not notice that it is cut off. For the hands
+    # with the fewest stops, and not at the same time: the others are to go on.
+    fewest = sorted(hands, key=lambda hand: sum(blow.kind == "stop" for blow in hand))
+    for number in range(size.cut_offs):
+        # DynamoDB mostly: there are the leases.
+        service = SERVICES[0] if number % 3 == 2 else SERVICES[1]
+        blow = Blow(kind="cut off", wait=chance.uniform(*size.gap), seconds=chance.uniform(*CUT_OFF), service=service)
+        fewest[number % len(hands)].insert(3 * number, blow)
     return hands

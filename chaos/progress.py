@@ -15,7 +15,7 @@ class Progress:
         self._log, self._read = log, 0
         self._lock = threading.Lock()
         self._up: set[int] = set()
-        self._running: defaultdict[int, set[str]] = defaultdict(set)
+        self._running: defaultdict[int, dict[str, float]] = defaultdict(dict)
 
     def is_up(self, pid: int) -> bool:
         """Whether that worker has started."""
@@ -23,11 +23,11 @@ class Progress:
             self._read_on()
             return pid in self._up
 
-    def is_busy(self, pid: int) -> bool:
-        """Whether that worker runs a handler."""
+    def is_busy(self, pid: int, runs: int, seconds: float) -> bool:
+        """Whether that worker runs so many handlers, each for so many more seconds at least."""
         with self._lock:
             self._read_on()
-            return bool(self._running[pid])
+            return sum(end - time.monotonic() >= seconds for end in self._running[pid].values()) >= runs
 
     def _read_on(self) -> None:
         if not self._log.exists():
@@ -41,10 +41,10 @@ class Progress:
             if line["event"] == "up":
                 self._up.add(line["pid"])
             elif line["event"] == "started":
-                self._running[line["pid"]].add(line["call"])
+                self._running[line["pid"]][line["call"]] = line["at"] + line["seconds"]
             elif line["event"] == "ended":
                 for calls in self._running.values():
-                    calls.discard(line["call"])
+                    calls.pop(line["call"], None)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> bool:

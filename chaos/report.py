@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from enum import IntEnum
 from typing import Any
 
 from chaos.evidence import Evidence
@@ -9,6 +10,16 @@ from chaos.judge import Count
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+
+class Verdict(IntEnum):
+    """What came of it; the exit code."""
+
+    HELD = 0
+    BROKEN = 1
+    PROVES_NOTHING = 2
+    """Some of the trouble did not happen."""
+
 
 SHOWN = 5
 """Offenders of a count that are named."""
@@ -30,6 +41,7 @@ def happened(
         "calls that a SIGKILL ended": sum(call.killed for call in evidence.calls),
         "SIGSTOPs for longer than the lease": did["stopped"],
         "calls that a SIGSTOP caught": sum(call.stopped for call in evidence.calls),
+        "cut-offs for longer than the lease": did["cut off"],
         "calls in all": len(evidence.calls),
         "attempts taken over": sum(outcome == "abandoned" for record in records for _, outcome in record.attempts),
         "calls told to stop": sum(call.told < float("inf") for call in evidence.calls),
@@ -47,6 +59,8 @@ NEEDED = (
     "calls that a SIGKILL ended",
     "calls that a SIGSTOP caught",
     "attempts taken over",
+    "calls told to stop",
+    "stale writes refused",
     "requests to SQS that went wrong",
     "requests to DynamoDB that went wrong",
 )
@@ -59,8 +73,8 @@ def _service(line: Mapping[str, Any]) -> str | None:
     return "SQS" if line["request"].startswith("AmazonSQS") else "DynamoDB"
 
 
-def show(console: Console, counts: Sequence[Count], chaos: Mapping[str, int], *, repeat: str) -> bool:
-    """Print it; returns whether all is well."""
+def show(console: Console, counts: Sequence[Count], chaos: Mapping[str, int], *, repeat: str) -> Verdict:
+    """Print it, and return it."""
     table = Table(title="What happened")
     table.add_column("")
     table.add_column("", justify="right")
@@ -88,4 +102,6 @@ def show(console: Console, counts: Sequence[Count], chaos: Mapping[str, int], *,
         console.print(Text("Nothing lost, nothing twice.", style="green"))
     # How processes interleave is not the seed's to say.
     console.print(Text(f"The same again (the same plan and faults, not the same interleaving): {repeat}"))
-    return not guilty and not missing
+    if guilty:
+        return Verdict.BROKEN
+    return Verdict.PROVES_NOTHING if missing else Verdict.HELD

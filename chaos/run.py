@@ -1,7 +1,6 @@
 """One run of the harness: starts everything, sends, strikes, lets it drain, and gives the evidence to the judge."""
 
 import functools
-import random
 import threading
 import time
 from collections.abc import Iterator
@@ -18,8 +17,9 @@ from chaos.handlers import DATA_URL, LOG
 from chaos.jobs import locked
 from chaos.judge import judge
 from chaos.lines import LineLog, read_lines
-from chaos.plan import BUSY, LEAD, OFFSETS, Plan, Sending, Size, make_plan
+from chaos.plan import BUSY, LEAD, OFFSETS, WANTED, Plan, Sending, Size, make_plan
 from chaos.progress import Progress, wait_for
+from chaos.report import Verdict
 from rich.console import Console
 
 from rota.settings import SETTINGS_VARIABLE
@@ -29,8 +29,8 @@ START = 60.0
 """Seconds within which a worker has started."""
 
 
-def run(seed: int, size: Size, folder: Path, console: Console, *, repeat: str) -> bool:
-    """Returns whether all is well. Everything that it writes is in `folder`, an empty one."""
+def run(seed: int, size: Size, folder: Path, console: Console, *, repeat: str) -> Verdict:
+    """Returns what came of it. Everything that it writes is in `folder`, an empty one."""
     calls_log, events_log, faults_log = (folder / f"{name}.jsonl" for name in ("calls", "events", "faults"))
     plan = make_plan(seed, size, datetime.now(UTC))
     log = LineLog(events_log)
@@ -40,7 +40,6 @@ def run(seed: int, size: Size, folder: Path, console: Console, *, repeat: str) -
         data.create()
         arguments = ["--upstream", aws.endpoint_url, "--seed", str(seed), "--log", str(faults_log)]
         arguments += ["--outages", str(size.outages), "--during", str(size.sending)]
-        arguments += ["--cut-off", *random.Random(f"{seed}/cut off").sample(list(OFFSETS), size.cut_off)]
         proxy = ProxyProcess(arguments, folder / "proxy.log")
         stack.callback(proxy.end)
         environment = aws.environment | {
@@ -51,17 +50,17 @@ def run(seed: int, size: Size, folder: Path, console: Console, *, repeat: str) -
         }
         servers = []
         for name, offset in OFFSETS.items():
-            server = Server(name, offset, environment, log, folder / f"{name}.log")
+            server = Server(name, offset, environment, proxy=proxy, log=log, output=folder / f"{name}.log")
             stack.callback(server.end)
             servers.append(server)
         progress = Progress(calls_log)
         for server in servers:
             if not wait_for(functools.partial(_is_up, server, progress), START):
                 raise RuntimeError(f"{server.name} did not start within {START:g} s; see {folder}")
-        proxy.faults_on()
+        proxy.tell("on")
         mishaps = _disturb(plan, servers, cloud, progress, console)
         console.print("all is sent, and all blows are struck; faults off, waiting for the rest")
-        proxy.faults_off()
+        proxy.tell("off")
         left = _drain(cloud, servers, mishaps, size.limit)
         for server in servers:
             server.terminate()
@@ -98,7 +97,8 @@ def _disturb(plan: Plan, servers: list[Server], cloud: Cloud, progress: Progress
         time.sleep(LEAD)
         for blow in plan.blows[number]:
             time.sleep(blow.wait)
-            wait_for(lambda: progress.is_busy(server.pid) or server.died is not None, BUSY)
+            busy = functools.partial(progress.is_busy, server.pid, *WANTED[blow.kind])
+            wait_for(lambda: busy() or server.died is not None, BUSY)  # noqa: B023 - asked within this turn
             if died := server.died:
                 mishaps.append(died)
                 return

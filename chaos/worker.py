@@ -24,7 +24,7 @@ def main() -> int:
     """Run jobs; 0 when all have finished at the end."""
     parser = argparse.ArgumentParser(prog="python -m chaos.worker", description=__doc__)
     parser.add_argument("--offset", type=float, default=0, help="seconds that its clock is off")
-    parser.add_argument("--concurrency", type=int, default=4)
+    parser.add_argument("--concurrency", type=int, default=8)
     options = parser.parse_args()
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"

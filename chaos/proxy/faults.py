@@ -5,7 +5,6 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,9 +34,6 @@ NEVER = 8.0
 
 OUTAGES: tuple[Kind, ...] = ("no answer", "error", "lost answer")
 
-CUT_OFF = (18.0, 25.0)
-"""Seconds for which a server gets no answer from a service: longer than a lease, while the others go on."""
-
 OUTAGE = (3.0, 6.0)
 """Seconds that an outage lasts: longer than the tries of one request."""
 
@@ -55,10 +51,9 @@ class Fault:
 
 @dataclass(frozen=True)
 class Outage:
-    """A service with the same fault at all requests, for some seconds; of one server, where that is cut off from it."""
+    """A service with the same fault at all requests, for some seconds."""
 
     service: str
-    server: str | None
     kind: Kind
     begin: float
     """In seconds from the first fault on."""
@@ -66,14 +61,14 @@ class Outage:
 
 
 class Faults:
-    """The plan of one run. Safe to call from many threads. Outages begin within `during` seconds from `on`; so do
-    the times for which one of `servers` is cut off from a service, each once."""
+    """The plan of one run. Safe to call from many threads. Outages begin within `during` seconds from `on`."""
 
-    def __init__(self, seed: int, *, outages: int, during: float, servers: Sequence[str] = ()) -> None:
+    def __init__(self, seed: int, *, outages: int, during: float) -> None:
         self._seed = seed
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._begun: float | None = None
+        self._cut: dict[str, str] = {}
         chance = random.Random(f"{seed}/outages")
         first = chance.randrange(6)
         self._outages = []
@@ -83,12 +78,7 @@ class Faults:
             end = begin + chance.uniform(*OUTAGE)
             # Six in a row are all kinds of both services.
             service, kind = SERVICES[(first + number) % 2], OUTAGES[(first + number) % 3]
-            self._outages.append(Outage(service, None, kind, begin, end))
-        for number, server in enumerate(chance.sample(servers, len(servers))):
-            begin = (number + chance.uniform(0.2, 0.8)) * during / len(servers)
-            # DynamoDB mostly: there are the leases.
-            service = SERVICES[0] if number % 3 == 2 else SERVICES[1]
-            self._outages.append(Outage(service, server, "no answer", begin, begin + chance.uniform(*CUT_OFF)))
+            self._outages.append(Outage(service, kind, begin, end))
 
     def on(self) -> None:
         """From now on things go wrong."""
@@ -98,19 +88,28 @@ class Faults:
         """From now on everything works."""
         self._begun = None
 
+    def cut(self, server: str, service: str) -> None:
+        """From now on that server gets no answer from that service, faults on or off."""
+        self._cut[server] = service
+
+    def join(self, server: str) -> None:
+        """The end of that."""
+        self._cut.pop(server, None)
+
     def next(self, target: str, server: str = "") -> tuple[int, Fault | None]:
         """The number of this request among those of its operation, and what goes wrong with it."""
         with self._lock:
             self._asked[target] += 1
             number = self._asked[target]
+        if (cut := self._cut.get(server)) and target.startswith(cut):
+            return number, Fault("no answer")
         begun = self._begun
         if begun is None:
             return number, None
         chance = random.Random(f"{self._seed}/{target}/{number}")
         now = time.monotonic() - begun
         for outage in self._outages:
-            concerned = target.startswith(outage.service) and outage.server in (None, server)
-            if concerned and outage.begin <= now < outage.end:
+            if target.startswith(outage.service) and outage.begin <= now < outage.end:
                 return number, Fault(outage.kind, chance=chance.random())
         drawn = chance.random()
         for kind, share in SHARES.items():

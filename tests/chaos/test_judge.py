@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from chaos.evidence import Evidence, Record, read_calls
 from chaos.judge import judge
-from chaos.report import NEEDED, show
+from chaos.report import NEEDED, Verdict, show
 from rich.console import Console
 
 EPOCH = 1_000_000.0
@@ -16,17 +16,28 @@ Lines = list[dict[str, Any]]
 
 
 def call(
-    name: str, *, pid: int = 1, start: float = 10.0, end: float | None = 12.0, told: float | None = None, **fields: Any
+    name: str,
+    *,
+    pid: int = 1,
+    start: float = 10.0,
+    end: float | None = 12.0,
+    told: float | None = None,
+    writes: bool = False,
+    **fields: Any,
 ) -> Lines:
-    """The handlers' lines of one call, by default of run `r`, claimed just before it started."""
+    """The handlers' lines of one call, by default of run `r`, claimed just before it started; one that `writes` does so
+    at its end."""
     token = int((EPOCH + start) * 1000) - 50
     lines = [
         {"event": "started", "run": "r", "lock": None, "token": token, "pid": pid, "attempt": 1, "at": start, **fields}
     ]
     if told is not None:
         lines.append({"event": "told", "at": told, "reason": "lost"})
+    lines.append({"event": "fenced", "at": start + 0.1})
     if end is not None:
-        lines += [{"event": "accepted", "at": end}, {"event": "ended", "how": "returned", "at": end}]
+        if writes:
+            lines.append({"event": "accepted", "key": "run:r", "asked": end - 0.1, "at": end})
+        lines.append({"event": "ended", "how": "returned", "at": end})
     return [{"call": name, **line} for line in lines]
 
 
@@ -145,6 +156,14 @@ def test_a_write_with_a_lower_token_than_one_before_is_stale() -> None:
     assert found(evidence(ONE, writes={"run:r": [(5, "a"), (7, "b"), (6, "a")]})) == {"stale writes accepted": 1}
 
 
+def test_a_write_that_begins_once_a_later_call_has_passed_its_fence_is_stale() -> None:
+    stop, holder = stopped(1, 11, 35), call("b", pid=2, start=32, end=40)
+    assert found(evidence(call("a", end=36, writes=True), holder, events=stop)) == {"stale writes accepted": 1}
+    assert found(evidence(call("a", end=36), holder, events=stop)) == {}
+    assert found(evidence(call("a", end=32.1, writes=True), holder, events=stop)) == {}
+    assert found(evidence(call("a", end=36, writes=True), [*holder[:1], *holder[2:]], events=stop)) == {}
+
+
 def test_two_calls_that_write_with_one_token_cannot_be_told_apart() -> None:
     assert found(evidence(ONE, writes={"run:r": [(5, "a"), (5, "a")]})) == {}
     assert found(evidence(ONE, writes={"run:r": [(5, "a"), (5, "b")]})) == {"stale writes accepted": 1}
@@ -160,6 +179,9 @@ def test_dead_letters_messages_left_and_broken_servers_count() -> None:
 
 def test_all_is_well_only_if_nothing_was_seen_and_the_chaos_did_happen() -> None:
     console, chaos = Console(quiet=True), dict.fromkeys(NEEDED, 1)
-    assert show(console, judge(evidence(ONE)), chaos, repeat="")
-    assert not show(console, judge(evidence(ONE, left=1)), chaos, repeat="")
-    assert not show(console, judge(evidence(ONE)), chaos | {NEEDED[0]: 0}, repeat="")
+    assert show(console, judge(evidence(ONE)), chaos, repeat="") is Verdict.HELD
+    assert show(console, judge(evidence(ONE, left=1)), chaos, repeat="") is Verdict.BROKEN
+    for needed in NEEDED:
+        less = chaos | {needed: 0}
+        assert show(console, judge(evidence(ONE)), less, repeat="") is Verdict.PROVES_NOTHING
+        assert show(console, judge(evidence(ONE, left=1)), less, repeat="") is Verdict.BROKEN

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from chaos.jobs import manifest
-from chaos.plan import FULL, MINUTE, STOPPED, make_plan
+from chaos.plan import CUT_OFF, FULL, LONG, MINUTE, STOPPED, WANTED, make_plan
 
 from rota.envelope import Envelope
 from rota.leases import MARGIN, lease_of
@@ -38,3 +38,12 @@ def test_no_worker_is_spared() -> None:
     for seed in range(20):
         plan = make_plan(seed, MINUTE, NOW)
         assert all(len(hand) >= 2 for hand in plan.blows)
+
+
+def test_a_server_is_cut_off_where_no_stop_hides_it_and_for_long_enough_to_be_noticed() -> None:
+    for seed in range(20):
+        (hand,) = (hand for hand in make_plan(seed, MINUTE, NOW).blows if any(blow.service for blow in hand))
+        assert all(blow.kind != "stop" for blow in hand)
+    lease = lease_of(manifest.queues[0].visibility_timeout).total_seconds()
+    assert CUT_OFF[0] > lease
+    assert LONG[0] > WANTED["cut off"][1] > lease - MARGIN.total_seconds()

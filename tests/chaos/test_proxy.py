@@ -161,10 +161,15 @@ def test_one_seed_has_the_same_faults_for_the_same_requests_in_whatever_order() 
 
 def test_a_server_that_is_cut_off_gets_no_answer_and_the_others_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chaos.proxy.faults.SHARES", {})
-    faults = Faults(1, outages=0, during=0, servers=["w1"])
+    faults = Faults(1, outages=0, during=0)
     faults.on()
-    found = [faults.next("DynamoDB_20120810.PutItem", server)[1] for server in ("w1", "w2")]
-    assert [fault and fault.kind for fault in found] == ["no answer", None]
+    faults.cut("w1", "DynamoDB_20120810")
+    asked = [("DynamoDB_20120810.PutItem", "w1"), ("DynamoDB_20120810.PutItem", "w2"), ("AmazonSQS.SendMessage", "w1")]
+    monkeypatch.setattr("chaos.proxy.faults.SENT_TWICE", 0)
+    found = [faults.next(*one)[1] for one in asked]
+    assert [fault and fault.kind for fault in found] == ["no answer", None, None]
+    faults.join("w1")
+    assert faults.next(*asked[0])[1] is None
 
 
 def test_the_proxy_knows_who_asks_by_the_access_key(between: Between) -> None:
