@@ -78,7 +78,8 @@ def read(letter: Letter, *, place: Place, queue: str, manifest: Manifest, names:
         place=place,
         queue=queue,
         job=said.get("rota.job") or (again.job if again else ""),
-        run=said.get("rota.run") or (again.run or "" if again else ""),
+        # Whole: beside the body, a long one is cut off.
+        run=(again.run if again else None) or said.get("rota.run", ""),
         attempts=said.get("rota.attempts", ""),
         reason=_reason(said, place, problem),
         error=said.get("rota.error", ""),

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from rota.queues.base import Outgoing
+from rota.queues.base import Depth, Outgoing
 from rota.testing import FakeClock, MemoryBackend, MemoryQueue, QueueConformance
 
 
@@ -124,9 +124,9 @@ def test_a_letter_keeps_its_id_and_its_time_and_what_stands_beside_it() -> None:
     clock.advance(60)
     (first,) = queue.letters(10, 30)
     assert (first.body, first.attributes, first.sent_at) == ("body", {"rota.reason": "worker died"}, sent_at)
-    assert queue.depth() == 0
+    assert queue.depth() == Depth(0, 1)
     clock.advance(30)
-    assert queue.depth() == 1
+    assert queue.depth() == Depth(1, 0)
     (again,) = queue.letters(10, 30)
     assert again.id == first.id
     assert again.receipt != first.receipt

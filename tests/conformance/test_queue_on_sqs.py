@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 
 from rota.aws.session import client
 from rota.errors import BackendError, SettingsError
-from rota.queues.base import MAX_BYTES, LetterQueue, MessageQueue, Move, Outgoing, SendFailure
+from rota.queues.base import MAX_BYTES, Depth, LetterQueue, MessageQueue, Move, MoveTask, Outgoing, SendFailure
 from rota.queues.sqs import SqsBackend, SqsQueue
 from rota.settings import QueueSettings, Settings
 from rota.testing import QueueConformance
@@ -65,9 +65,9 @@ class LettersOnSqs:
         place.send([Outgoing("body")])
         (first,) = place.letters(10, 600)
         assert place.letters(10, 600) == []
-        assert place.depth() == 0
+        assert place.depth() == Depth(0, 1)
         assert place.change_visibility([first.receipt], 0) == []
-        assert place.depth() == 1
+        assert place.depth() == Depth(1, 0)
         (again,) = place.letters(10, 600, wait=1)
         assert (again.id, again.body) == (first.id, first.body)
         assert place.delete([again.receipt]) == []
@@ -222,17 +222,24 @@ def test_a_deployment_has_the_queues_of_its_settings(in_moto: None) -> None:
 ARN = "arn:aws:sqs:eu-west-1:123456789012:"
 
 
-def asked_to_move(service: Stubber) -> None:
+LISTED = {"SourceArn": f"{ARN}dead", "MaxResults": 10}
+OLD = {"Status": "COMPLETED", "StartedTimestamp": 100, "ApproximateNumberOfMessagesMoved": 7}
+
+
+def asked_to_move(service: Stubber, *before: dict[str, Any]) -> None:
     for name in ("dead", "queue"):
         service.add_response("get_queue_attributes", {"Attributes": {"QueueArn": f"{ARN}{name}"}})
+    service.add_response("list_message_move_tasks", {"Results": list(before)}, LISTED)
 
 
 def test_a_move_names_its_destination_for_sqs_knows_no_source_of_what_was_sent(told: tuple[SqsQueue, Stubber]) -> None:
     queue, service = told
-    asked_to_move(service)
+    asked_to_move(service, OLD)
     expected = {"SourceArn": f"{ARN}dead", "DestinationArn": f"{ARN}queue"}
     service.add_response("start_message_move_task", {"TaskHandle": "handle"}, expected)
-    assert queue.move_all(SqsQueue(vars(queue)["_client"], "https://sqs/other")) == f"{ARN}dead"
+    assert queue.move_all(SqsQueue(vars(queue)["_client"], "https://sqs/other")) == MoveTask(
+        f"{ARN}dead", "handle", 100
+    )
 
 
 @pytest.mark.parametrize(
@@ -245,6 +252,18 @@ def test_where_sqs_does_not_move_it_is_done_letter_by_letter(told: tuple[SqsQueu
     assert queue.move_all(queue) is None
 
 
+def test_a_move_that_is_under_way_already_is_said_to_be(told: tuple[SqsQueue, Stubber]) -> None:
+    queue, service = told
+    asked_to_move(service)
+    service.add_client_error(
+        "start_message_move_task",
+        "AWS.SimpleQueueService.UnsupportedOperation",
+        "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
+    )
+    with pytest.raises(BackendError, match="There is already a task running"):
+        queue.move_all(queue)
+
+
 def test_any_other_trouble_with_a_move_is_an_error(told: tuple[SqsQueue, Stubber]) -> None:
     queue, service = told
     asked_to_move(service)
@@ -253,23 +272,23 @@ def test_any_other_trouble_with_a_move_is_an_error(told: tuple[SqsQueue, Stubber
         queue.move_all(queue)
 
 
+MOVED = {"Status": "COMPLETED", "StartedTimestamp": 200, "ApproximateNumberOfMessagesMoved": 5}
+
+
 @pytest.mark.parametrize(
-    ("task", "move"),
+    ("tasks", "move"),
     [
         ([], Move(0, 0, False)),
-        ([{"Status": "RUNNING", "ApproximateNumberOfMessagesMoved": 3}], Move(3, 0, False)),
-        (
-            [{"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 5, "ApproximateNumberOfMessagesToMove": 5}],
-            Move(5, 5, True),
-        ),
-        (
-            [{"Status": "FAILED", "ApproximateNumberOfMessagesMoved": 1, "FailureReason": "AccessDenied"}],
-            Move(1, 0, True, "FAILED: AccessDenied"),
-        ),
-        ([{"Status": "CANCELLED"}], Move(0, 0, True, "CANCELLED: no reason given")),
+        ([OLD], Move(0, 0, False)),  # another's, before: ours is not listed yet
+        ([{"Status": "RUNNING", "TaskHandle": "ours", "ApproximateNumberOfMessagesMoved": 3}, OLD], Move(3, 0, False)),
+        ([{**MOVED, "ApproximateNumberOfMessagesToMove": 5}, OLD], Move(5, 5, True)),
+        ([{"Status": "RUNNING", "StartedTimestamp": 300, "TaskHandle": "another's"}, MOVED, OLD], Move(5, 0, True)),
+        ([{**MOVED, "StartedTimestamp": 300, "ApproximateNumberOfMessagesMoved": 9}, MOVED], Move(5, 0, True)),
+        ([{**MOVED, "Status": "FAILED", "FailureReason": "Denied"}], Move(5, 0, True, "FAILED: Denied")),
+        ([{"Status": "CANCELLED", "StartedTimestamp": 200}], Move(0, 0, True, "CANCELLED: no reason given")),
     ],
 )
-def test_how_far_a_move_is(told: tuple[SqsQueue, Stubber], task: list[dict[str, Any]], move: Move) -> None:
+def test_how_far_a_move_is(told: tuple[SqsQueue, Stubber], tasks: list[dict[str, Any]], move: Move) -> None:
     queue, service = told
-    service.add_response("list_message_move_tasks", {"Results": task}, {"SourceArn": f"{ARN}dead", "MaxResults": 1})
-    assert queue.moved(f"{ARN}dead") == move
+    service.add_response("list_message_move_tasks", {"Results": tasks}, LISTED)
+    assert queue.moved(MoveTask(f"{ARN}dead", "ours", 100)) == move

@@ -84,6 +84,13 @@ def test_what_lies_as_it_came_is_counted_now():
     assert found.again.redrives == 1
 
 
+def test_a_long_run_id_is_told_whole():
+    long = "é\n" * 900
+    found = written(dead(Envelope(job="plain", run=long), "x", Outcome.FAILED))
+    assert found.letter.attributes["rota.run"] != long
+    assert found.run == long
+
+
 def test_what_cannot_be_read_has_no_run_and_says_why():
     found = written(dead_as_it_came("{", "cannot be read: not JSON"))
     assert found.again is None
@@ -138,7 +145,7 @@ def test_an_event_that_a_rule_could_not_deliver_becomes_its_occurrence_with_the_
     [
         ("shop-default.close-books.2", "close-books", {"kind": "daily"}, "02:00:00"),
         ("shop-default.defaults", "defaults", {}, "02:00:00"),
-        ("shop-default.refresh", "refresh", None, "02:00:40"),  # it counts from the deploy: the rule's own time
+        ("shop-default.refresh", "refresh", None, "02:00:00"),  # it counts from the deploy: the rule's own minute
     ],
 )
 def test_of_every_kind_of_rule(rule, job, payload, instant):

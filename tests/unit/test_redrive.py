@@ -10,8 +10,8 @@ from rota.dead_letters import Place, read
 from rota.envelope import Envelope
 from rota.errors import BackendError
 from rota.names import Names
-from rota.queues.base import Outgoing, SendFailure
-from rota.redrive import peek, redrive
+from rota.queues.base import Depth, Outgoing, SendFailure
+from rota.redrive import Redriven, peek, redrive
 from rota.testing import FakeClock, MemoryQueue
 
 billing = Queue(name="billing", visibility_timeout=timedelta(seconds=30))
@@ -44,7 +44,9 @@ def meaning(letter):
 
 
 def send(place, to, wanted=lambda run: True, **options):
-    return redrive(place, to, read=meaning, wanted=wanted, who="ada", **options)
+    done = options.pop("done", None) or Redriven()
+    redrive(place, to, read=meaning, wanted=wanted, who="ada", done=done, **options)
+    return done
 
 
 def arrived(to):
@@ -65,7 +67,7 @@ def test_what_is_not_asked_for_is_there_again_at_once(place, to):
     put(place, "a", "b", "c")
     done = send(place, to, wanted=lambda run: run.run == "b")
     assert [run.run for run in arrived(to)] == ["b"]
-    assert place.depth() == 2
+    assert place.depth() == Depth(2, 0)
     assert done.unreadable == []
 
 
@@ -95,7 +97,7 @@ def test_a_run_that_fails_again_meanwhile_is_not_sent_for_ever(place, to):
     done = send(place, to)
     assert len(arrived(to)) == 1
     assert done.back == 1
-    assert place.depth() == 1
+    assert place.depth() == Depth(1, 0)
 
 
 def test_what_cannot_be_read_stays_and_is_told_of(place, to):
@@ -105,7 +107,7 @@ def test_what_cannot_be_read_stays_and_is_told_of(place, to):
     assert [run.run for run in arrived(to)] == ["a"]
     assert [run.letter.body for run in done.unreadable] == ["{"]
     assert [message.body for message in place.waiting] == ["{"]
-    assert place.depth() == 1
+    assert place.depth() == Depth(1, 0)
 
 
 def test_what_the_queue_does_not_take_stays(place, to):
@@ -121,7 +123,7 @@ def test_what_the_queue_does_not_take_stays(place, to):
     done = send(place, to)
     assert [run.run for run in arrived(to)] == ["a", "c"]
     assert [(run.run, reason) for run, reason in done.refused] == [("b", "too large")]
-    assert place.depth() == 2
+    assert place.depth() == Depth(2, 0)
 
 
 def test_nothing_is_deleted_before_it_is_sent(place, to):
@@ -133,7 +135,7 @@ def test_nothing_is_deleted_before_it_is_sent(place, to):
     to.send = gone
     with pytest.raises(BackendError):
         send(place, to)
-    assert place.depth() == 1
+    assert place.depth() == Depth(1, 0)
 
 
 def test_what_the_service_does_not_delete_is_told_of(place, to):
@@ -149,7 +151,7 @@ def test_a_dry_run_sends_and_deletes_nothing(place, to):
     assert [run.run for run in done.sent] == ["a", "b"]
     assert done.duplicates == 1
     assert len(to) == 0
-    assert place.depth() == 3
+    assert place.depth() == Depth(3, 0)
 
 
 def test_progress_is_told(place, to):
@@ -161,9 +163,22 @@ def test_progress_is_told(place, to):
 
 def test_to_look_leaves_everything_where_it_is(place):
     put(place, *map(str, range(23)))
-    assert len(peek(place, 100)) == 23
-    assert place.depth() == 23
-    assert 5 <= len(peek(place, 5)) <= 10
+    found = peek(place, 100)
+    assert (len(found.letters), found.looked_at, found.complete) == (23, 23, True)
+    assert place.depth() == Depth(23, 0)
+    found = peek(place, 5)
+    assert 5 <= len(found.letters) <= 10
+    assert not found.complete
+
+
+def test_to_look_for_some_goes_on_until_there_are_enough_or_it_is_too_many(place, monkeypatch):
+    put(place, *map(str, range(40)))
+    found = peek(place, 1, wanted=lambda letter: meaning(letter).run == "33")
+    assert ([meaning(letter).run for letter in found.letters], found.complete) == (["33"], False)
+    monkeypatch.setattr(module, "LOOKED_AT", 20)
+    found = peek(place, 1, wanted=lambda letter: meaning(letter).run == "33")
+    assert (found.letters, found.looked_at, found.complete) == ([], 20, False)
+    assert place.depth() == Depth(40, 0)
 
 
 def test_to_look_ends_though_letters_come_back_while_it_lasts(place):
@@ -176,4 +191,52 @@ def test_to_look_ends_though_letters_come_back_while_it_lasts(place):
         return found
 
     place.letters = slowly
-    assert len(peek(place, 100)) == 1
+    found = peek(place, 100)
+    assert (len(found.letters), found.complete) == (1, False)
+
+
+def test_a_place_that_takes_longer_than_letters_are_hidden_is_gone_through_whole(place, to, monkeypatch):
+    put(place, *map(str, range(600)))
+    monkeypatch.setattr(module, "monotonic", place.clock.monotonic)
+    letters = place.letters
+
+    def slowly(limit, hide, *, wait=0):
+        found = letters(limit, hide, wait=wait)
+        # The first are visible again before the last are seen, and are first in turn.
+        place.clock.advance(10)
+        return found
+
+    place.letters = slowly
+    done = send(place, to, wanted=lambda run: int(run.run) % 50 == 49)
+    assert [run.run for run in arrived(to)] == [str(n) for n in range(600) if n % 50 == 49]
+    assert (done.looked_at, done.complete) == (600, True)
+    assert place.depth() == Depth(588, 0)
+
+
+def test_what_was_sent_before_a_failure_is_told(place, to):
+    put(place, *map(str, range(25)))
+    done, letters = Redriven(), place.letters
+
+    def fails(limit, hide, *, wait=0):
+        if len(done.sent) == 20:
+            raise BackendError("SQS does not answer")
+        return letters(limit, hide, wait=wait)
+
+    place.letters = fails
+    with pytest.raises(BackendError):
+        send(place, to, done=done)
+    assert (len(done.sent), done.looked_at, done.complete) == (20, 20, False)
+    assert place.depth() == Depth(5, 0)
+
+
+def test_what_was_sent_and_may_not_be_deleted_is_told(place, to):
+    put(place, "a", "b")
+    done = Redriven()
+
+    def gone(receipts):
+        raise BackendError("SQS does not answer")
+
+    place.delete = gone
+    with pytest.raises(BackendError):
+        send(place, to, done=done)
+    assert (len(done.sent), done.undeleted) == (2, 2)

@@ -1,6 +1,6 @@
 """`rota dead`: what lies in the dead-letter places, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -13,7 +13,7 @@ from rota.cli.deployment import deployment, permitted
 from rota.cli.loading import find_job
 from rota.cli.options import DEFAULT_MANIFEST, JsonOption, ManifestOption
 from rota.cli.output import out, print_json, print_table
-from rota.cli.places import DeadLetterPlace, places
+from rota.cli.places import DeadLetterPlace, hidden, places
 from rota.dead_letters import DeadRun, together
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ class Look(NamedTuple):
     place: DeadLetterPlace
     total: int
     """About how many letters lie there."""
+    hidden: int
+    """About how many of them somebody else has received."""
+    looked_at: int
+    """Letters."""
     runs: Sequence[tuple[DeadRun, int]]
     """Each run with the number of its letters, the latest first."""
     complete: bool
@@ -40,7 +44,8 @@ def dead(
     ] = None,
     job: Annotated[str | None, typer.Option("--job", metavar="JOB", help="Only runs of this job.")] = None,
     limit: Annotated[
-        int, typer.Option("-n", "--limit", min=1, max=10000, help="How many letters of each place.")
+        int,
+        typer.Option("-n", "--limit", min=1, max=10000, help="How many letters of each place, those of --job alone."),
     ] = 100,
     manifest: ManifestOption = DEFAULT_MANIFEST,
     as_json: JsonOption = False,
@@ -49,7 +54,7 @@ def dead(
 
     Each queue has two: its dead letters (workers gave the run up, or died of it) and its undelivered (EventBridge could
     not deliver). To look is to receive and to make visible again: SQS counts a receive, which does no harm there, and
-    for up to 30 seconds nobody else sees what is looked at.
+    meanwhile, some 30 seconds at the most, nobody else sees what is looked at.
     """
     deployed = deployment(manifest)
     if job is not None:
@@ -63,12 +68,12 @@ def dead(
         return
     now = datetime.now(UTC)
     for look in looks:
-        if look.runs or look.total:
+        if look.total:
             _print(look, now)
-    if not any(look.runs for look in looks):
+    if all(look.complete and not look.runs for look in looks):
         of = f" of {job}" if job else ""
         out().print(f"nothing{of} lies in {len(looks)} dead-letter places", style="green")
-    for note in unknown:
+    for note in [*(note for look in looks for note in _unseen(look, job)), *unknown]:
         out().print(note, style="yellow")
 
 
@@ -76,12 +81,15 @@ def _look(known: Sequence[tuple[DeadLetterPlace, "LetterQueue"]], limit: int, jo
     from rota.redrive import peek
 
     def one(place: DeadLetterPlace, letters: "LetterQueue") -> Look:
-        total = letters.depth()
-        found = peek(letters, limit)
-        runs = [place.read(letter) for letter in found]
-        wanted = [run for run in together(runs) if job is None or run[0].job == job]
-        wanted.sort(key=lambda run: run[0].letter.sent_at or datetime.min.replace(tzinfo=UTC), reverse=True)
-        return Look(place, max(total, len(found)), wanted, len(found) >= total)
+        depth = letters.depth()
+        found = peek(letters, limit, wanted=lambda letter: job is None or place.read(letter).job == job)
+        runs = together([place.read(letter) for letter in found.letters])
+        runs.sort(key=lambda run: run[0].letter.sent_at or datetime.min.replace(tzinfo=UTC), reverse=True)
+        total = max(depth.total, found.looked_at)
+        # What is hidden from the count can have become visible since, and is seen then.
+        hidden = min(depth.hidden, total - found.looked_at)
+        complete = found.complete and not hidden
+        return Look(place, found.looked_at if complete else total, hidden, found.looked_at, runs, complete)
 
     if not known:
         return []
@@ -90,12 +98,21 @@ def _look(known: Sequence[tuple[DeadLetterPlace, "LetterQueue"]], limit: int, jo
         return list(pool.map(one, *zip(*known, strict=True)))
 
 
+def _unseen(look: Look, job: str | None) -> Iterator[str]:
+    """What has not been looked at."""
+    if look.hidden:
+        yield f"{look.place}: {hidden(look.hidden)}"
+    elif not look.complete and look.looked_at < look.total:
+        none = f"none of {job} among the " if job and not look.runs else ""
+        yield f"{look.place}: {none}{look.looked_at} of about {look.total} looked at; look at more with --limit"
+
+
 def _print(look: Look, now: datetime) -> None:
     console = out()
     shown = sum(count for _, count in look.runs)
     count = f"{look.total}" if look.complete else f"about {look.total}"
     some = "" if shown >= look.total else f", {shown} shown"
-    console.print(Text.assemble((f"queue {look.place.queue}, {look.place.kind}", "bold"), f": {count}{some}"))
+    console.print(Text.assemble((str(look.place), "bold"), f": {count}{some}"))
     if look.runs:
         print_table(COLUMNS, [_row(run, count, now) for run, count in look.runs])
     console.print()
@@ -119,6 +136,8 @@ def _record(look: Look) -> dict[str, Any]:
         "queue": look.place.queue,
         "place": str(look.place.kind),
         "letters": look.total,
+        "hidden": look.hidden,
+        "looked_at": look.looked_at,
         "complete": look.complete,
         "runs": [
             {

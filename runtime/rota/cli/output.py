@@ -25,8 +25,8 @@ def err() -> Console:
 
 
 def print_json(data: object) -> None:
-    """The machine's form of what a command found."""
-    print(json.dumps(data, indent=2, ensure_ascii=False))
+    """The machine's form of what a command found. In ASCII: no encoding takes all that others may have written."""
+    print(json.dumps(data, indent=2))
 
 
 def print_error(error: RotaError) -> None:

@@ -37,12 +37,20 @@ class DeadLetterPlace:
         reading = partial(read, place=self.kind, queue=self.queue)
         return reading(letter, manifest=self.deployed.manifest, names=self.deployed.names)
 
+    def __str__(self) -> str:
+        return f"queue {self.queue}, {self.kind}"
+
     @property
     def unknown(self) -> str:
         """What to say where the deployment does not tell the place."""
         return (
             f"queue {self.queue}: the deployed settings do not say where its {self.kind} is; deploy again: `cdk deploy`"
         )
+
+
+def hidden(count: int) -> str:
+    """What to say of letters that somebody has received."""
+    return f"{count} hidden just now: somebody looks at them or sends them; look again in two minutes"
 
 
 def places(deployed: Deployment, queue: str | None) -> Sequence[DeadLetterPlace]:

@@ -10,37 +10,52 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.status import Status
 
 from rota.cli import records
 from rota.cli.deployment import deployment, permitted
 from rota.cli.loading import NotFoundError, find_job
 from rota.cli.options import DEFAULT_MANIFEST, JsonOption, ManifestOption
 from rota.cli.output import err, out, print_json, print_table
-from rota.cli.places import DeadLetterPlace, places
+from rota.cli.places import DeadLetterPlace, hidden, places
 from rota.dead_letters import DeadRun, Place
-from rota.errors import RotaError
+from rota.errors import BackendError, RotaError
 
 if TYPE_CHECKING:
-    from rota.queues.base import LetterQueue
+    from rota.queues.base import Depth, LetterQueue, MoveTask
     from rota.redrive import Redriven
 
-MOVE_FROM = 1000
-"""Letters from which on SQS is asked to move them by itself: one by one takes more than a minute."""
+MANY = 1000
+"""Letters from which on `--move` is worth a word: one by one takes more than a minute."""
+
+UNNAMED = "puts nobody's name on record, and moves what cannot be read too"
 
 COLUMNS = ("queue", "place", "sent", "duplicates", "moved by SQS", "left")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Summary:
     """What became of one place."""
 
     place: DeadLetterPlace
+    depth: "Depth"
+    """Before."""
     done: "Redriven"
-    moved: int = 0
-    """Letters that SQS has moved by itself."""
+    moved: int | None = None
+    """About how many letters SQS has moved by itself; None where it was not asked to, or does not."""
     problem: str = ""
-    """Why it moved no more."""
+    """Why it went no further."""
+
+    @property
+    def unseen(self) -> str:
+        """What it has not looked at."""
+        done, total = self.done, self.depth.total
+        if self.moved is not None or self.problem or done.looked_at >= total:
+            return ""
+        if done.complete:
+            # What is counted as visible and did not come is gone: the count is a little behind.
+            missing = min(self.depth.hidden, total - done.looked_at)
+            return hidden(missing) if missing else ""
+        return f"{done.looked_at} of about {total} looked at; run it again"
 
 
 def redrive(
@@ -57,21 +72,23 @@ def redrive(
         str | None, typer.Option(metavar="WHO", help="Who does it, for the record; you@this-machine unless given.")
     ] = None,
     move: Annotated[
-        bool | None,
+        bool,
         typer.Option(
-            "--move/--no-move",
+            "--move",
             help="With --all: have SQS move dead letters by itself. Fast, but it puts nobody's name on record, and "
-            "moves what cannot be read too. From 1000 letters on unless said.",
+            "moves what cannot be read too.",
         ),
-    ] = None,
+    ] = False,
     manifest: ManifestOption = DEFAULT_MANIFEST,
     as_json: JsonOption = False,
 ) -> None:
     """Send dead runs again, each with all its attempts, under the same run id and instant.
 
     What EventBridge could not deliver becomes the run that it should have been. Letters are deleted after their run was
-    sent, and those that cannot be read stay. Exits 1 where something asked for was not sent.
+    sent, and those that cannot be read stay. Exits 1 where something asked for was not sent, or not all was looked at.
     """
+    from rota.redrive import Redriven
+
     if sum((everything, job is not None, run is not None)) != 1:
         raise typer.BadParameter("say what to send: --all, --job JOB or --run RUN; rota dead shows what there is")
     deployed = deployment(manifest)
@@ -81,21 +98,30 @@ def redrive(
         raise typer.BadParameter("--move is for --all: SQS moves a whole queue, or nothing")
     who = by or _who()
     with permitted():
-        found = [(place, letters) for place in places(deployed, queue) if (letters := place.letters) is not None]
-        if not (yes or dry_run or run is not None):
-            _ask(job, [(place, letters.depth()) for place, letters in found])
-        wanted = _wanted(job, run)
-        summaries = [
-            _one(place, letters, wanted, who, dry_run=dry_run, move=move if everything else False)
-            for place, letters in found
-        ]
+        there = [(place, place.letters) for place in places(deployed, queue)]
+        found = [(Summary(place, at.depth(), Redriven()), at) for place, at in there if at is not None]
+    summaries = [summary for summary, _ in found]
+    notes = [place.unknown for place, at in there if at is None]
+    if not (yes or dry_run or run is not None):
+        _ask(job, summaries, move=move)
+    if everything and not move and any(summary.depth.total >= MANY for summary in summaries):
+        err().print(f"many go letter by letter; --move is faster, but {UNNAMED}", style="dim")
+    for summary, at in found:
+        _one(summary, at, _wanted(job, run), who, dry_run=dry_run, move=move)
+    notes += [f"{summary.place}: {summary.unseen}" for summary in summaries if summary.unseen]
+    if not any(map(_happened, summaries)) and (problem := "; ".join(s.problem for s in summaries if s.problem)):
+        raise BackendError(problem)
     if run is not None and not any(map(_happened, summaries)):
-        raise NotFoundError(f"run {run!r} lies in none of {len(found)} dead-letter places; see: rota dead")
+        raise NotFoundError(
+            "; ".join([f"run {run!r} lies in none of {len(found)} dead-letter places", *notes, "see: rota dead"])
+        )
     if as_json:
-        print_json({"by": who, "dry_run": dry_run, "places": [_record(summary) for summary in summaries]})
+        record = {"by": who, "dry_run": dry_run, "places": [_record(summary) for summary in summaries], "notes": notes}
+        print_json(record)
     else:
-        _print(summaries, dry_run=dry_run)
-    if any(s.done.unreadable or s.done.refused or s.problem for s in summaries):
+        _print(summaries, notes, dry_run=dry_run)
+    unseen = run is None and any(summary.unseen for summary in summaries)
+    if unseen or any(s.done.unreadable or s.done.refused or s.done.undeleted or s.problem for s in summaries):
         raise typer.Exit(1)
 
 
@@ -110,87 +136,99 @@ def _wanted(job: str | None, run: str | None) -> Callable[[DeadRun], bool]:
     return lambda dead: (job is None or dead.job == job) and (run is None or dead.run == run)
 
 
-def _ask(job: str | None, depths: Sequence[tuple[DeadLetterPlace, int]]) -> None:
-    lying = {f"queue {place.queue}, {place.kind}": depth for place, depth in depths if depth}
+def _ask(job: str | None, summaries: Sequence[Summary], *, move: bool) -> None:
+    lying = {str(summary.place): summary.depth.total for summary in summaries if summary.depth.total}
     if not lying:
         return
     of = f"the runs of {job} among " if job else ""
-    there = "; ".join(f"{where}: about {depth}" for where, depth in lying.items())
+    there = "; ".join(f"{where}: about {total}" for where, total in lying.items())
+    by_sqs = f", dead letters by SQS's own move, which {UNNAMED}" if move else ""
     if not sys.stdin.isatty():
-        raise RotaError(f"nobody is there to ask whether to redrive {of}{there}; add --yes, or --dry-run to see them")
-    typer.confirm(f"redrive {of}{there}?", abort=True, err=True)
+        raise RotaError(
+            f"nobody is there to ask whether to redrive {of}{there}{by_sqs}; add --yes, or --dry-run to see them"
+        )
+    typer.confirm(f"redrive {of}{there}{by_sqs}?", abort=True, err=True)
 
 
 def _one(
-    place: DeadLetterPlace,
-    letters: "LetterQueue",
-    wanted: Callable[[DeadRun], bool],
-    who: str,
-    *,
-    dry_run: bool,
-    move: bool | None,
-) -> Summary:
-    from rota.redrive import Redriven
+    summary: Summary, at: "LetterQueue", wanted: Callable[[DeadRun], bool], who: str, *, dry_run: bool, move: bool
+) -> None:
     from rota.redrive import redrive as send
 
-    console = err()
-    where = f"queue {place.queue}, {place.kind}"
-    with console.status(where) if console.is_terminal else nullcontext() as status:
-        own = place.kind is Place.DEAD_LETTERS and not dry_run
-        if own and (move or (move is None and letters.depth() >= MOVE_FROM)):
-            task = letters.move_all(place.to)
-            if task is not None:
-                return Summary(place, Redriven(), *_moved(letters, task, status, where))
+    place, console = summary.place, err()
+    with console.status(str(place)) if console.is_terminal else nullcontext() as status:
 
-        def tell(seen: int) -> None:
+        def tell(text: str) -> None:
             if status is not None:
-                status.update(f"{where}: {seen} letters looked at")
+                status.update(f"{place}: {text}")
 
-        return Summary(
-            place, send(letters, place.to, read=place.read, wanted=wanted, who=who, dry_run=dry_run, progress=tell)
-        )
+        try:
+            with permitted():
+                if move and not dry_run and place.kind is Place.DEAD_LETTERS and summary.depth.total:
+                    if (task := at.move_all(place.to)) is not None:
+                        _moved(summary, at, task, tell)
+                        return
+                    slower = f"{place}: SQS does not move them by itself, or not for you: it is done letter by letter"
+                    err().print(slower, style="yellow")
+                send(
+                    at, place.to, read=place.read, wanted=wanted, who=who, done=summary.done, dry_run=dry_run,
+                    progress=lambda count: tell(f"{count} letters looked at"),
+                )  # fmt: skip
+        except BackendError as error:
+            summary.problem = str(error)
 
 
-def _moved(letters: "LetterQueue", task: str, status: Status | None, where: str) -> tuple[int, str]:
-    """Waits until SQS has moved them: how many, and why no more."""
-    while not (move := letters.moved(task)).done:
-        if status is not None:
-            status.update(f"{where}: SQS has moved {move.moved} of {move.total or '?'}")
+def _moved(summary: Summary, at: "LetterQueue", task: "MoveTask", tell: Callable[[str], None]) -> None:
+    """Waits until SQS has moved them."""
+    summary.moved = 0
+    while True:
+        move = at.moved(task)
+        summary.moved, summary.problem = move.moved, move.problem or ""
+        if move.done:
+            return
+        tell(f"SQS has moved {move.moved} of {move.total or '?'}")
         time.sleep(1)
-    return move.moved, move.problem or ""
 
 
-def _print(summaries: Sequence[Summary], *, dry_run: bool) -> None:
-    told = [summary for summary in summaries if _happened(summary)]
+def _print(summaries: Sequence[Summary], notes: Sequence[str], *, dry_run: bool) -> None:
+    told = [summary for summary in summaries if _happened(summary) or summary.problem]
     for summary in told:
-        for run in summary.done.unreadable:
-            label = records.one_line(run.run or run.job) or f"message {run.letter.id}"
-            err().print(f"not sent, cannot be read: {label}: {records.one_line(run.problem)}", style="yellow")
-        for run, reason in summary.done.refused:
-            err().print(f"not sent, {run.run or run.letter.id}: {reason}", style="red")
-        if summary.problem:
-            err().print(f"queue {summary.place.queue}: SQS stopped moving: {summary.problem}", style="red")
-        if summary.done.undeleted:
-            count = summary.done.undeleted
-            err().print(f"queue {summary.place.queue}: {count} letters are sent and not deleted", style="red")
-        if summary.done.back:
-            err().print(
-                f"queue {summary.place.queue}: {summary.done.back} runs have failed again meanwhile, and lie there",
-                style="yellow",
-            )
+        _complain(summary)
         if dry_run:
             for run in summary.done.sent:
                 out().print(f"would send {records.one_line(run.run) or run.letter.id} to queue {run.queue}")
     if told:
         columns = [("would send" if name == "sent" and dry_run else name) for name in COLUMNS]
         print_table(columns, [_row(summary) for summary in told])
-    else:
+    elif not notes:
         out().print("nothing was there to be sent")
+    if any(summary.moved is not None for summary in told):
+        err().print(f"SQS's own move {UNNAMED}", style="yellow")
+    for note in notes:
+        err().print(note, style="yellow")
+
+
+def _complain(summary: Summary) -> None:
+    for run in summary.done.unreadable:
+        label = records.one_line(run.run or run.job) or f"message {run.letter.id}"
+        err().print(f"not sent, cannot be read: {label}: {records.one_line(run.problem)}", style="yellow")
+    for run, reason in summary.done.refused:
+        err().print(f"not sent, {records.one_line(run.run) or run.letter.id}: {reason}", style="red")
+    if summary.problem:
+        err().print(f"{summary.place}: stopped: {summary.problem}", style="red")
+    if summary.done.undeleted:
+        count = summary.done.undeleted
+        err().print(f"queue {summary.place.queue}: {count} letters are sent and not deleted", style="red")
+    if summary.done.back:
+        err().print(
+            f"queue {summary.place.queue}: {summary.done.back} runs have failed again meanwhile, and lie there",
+            style="yellow",
+        )
 
 
 def _happened(summary: Summary) -> bool:
     done = summary.done
-    return bool(done.sent or done.unreadable or done.refused or done.back or summary.moved or summary.problem)
+    return bool(done.sent or done.unreadable or done.refused or done.back or summary.moved is not None)
 
 
 def _left(summary: Summary) -> int:
@@ -200,8 +238,9 @@ def _left(summary: Summary) -> int:
 
 def _row(summary: Summary) -> list[str]:
     done = summary.done
-    counts = (len(done.sent), done.duplicates, summary.moved, _left(summary))
-    return [summary.place.queue, str(summary.place.kind), *(str(count) if count else "" for count in counts)]
+    sent, duplicates, left = (str(count or "") for count in (len(done.sent), done.duplicates, _left(summary)))
+    moved = "" if summary.moved is None else f"about {summary.moved}"
+    return [summary.place.queue, str(summary.place.kind), sent, duplicates, moved, left]
 
 
 def _record(summary: Summary) -> dict[str, Any]:
@@ -212,6 +251,8 @@ def _record(summary: Summary) -> dict[str, Any]:
         "sent": [run.run or None for run in done.sent],
         "duplicates": done.duplicates,
         "moved": summary.moved,
+        "looked_at": done.looked_at,
+        "complete": not (summary.unseen or summary.problem),
         "failed_again": done.back,
         "not_deleted": done.undeleted,
         "not_sent": [

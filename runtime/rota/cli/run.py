@@ -56,6 +56,8 @@ def run(
     found = find_job(deployed.manifest, job)
     value = payload_of(found, _text(given), example=f"rota run {job} --input '{{...}}'")
     queue, backend = found.target.name, deployed.backend
+    if wait and records.on_record(found):
+        _ = deployed.ledger  # before anything is sent: without one, nothing can be waited for
     with permitted():
         sent = Client(deployed.manifest, backend=backend).enqueue(found, value)
     stage = deployed.settings.stage

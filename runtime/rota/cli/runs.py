@@ -15,6 +15,7 @@ from rota.cli.deployment import deployment, permitted
 from rota.cli.loading import find_job
 from rota.cli.options import DEFAULT_MANIFEST, JsonOption, ManifestOption
 from rota.cli.output import out, print_json, print_table
+from rota.envelope import instant_text
 from rota.manifest import Job
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 LOOKED_AT = 2000
 """Runs that one call looks at, where it looks for some among them."""
+
+FOR_EVER = timedelta(days=3650)
+"""Longer than any run is on record, and short enough to count back from any instant."""
 
 COLUMNS = ("run", "outcome", "took", "attempt", "started", "server", "token", "reason")
 
@@ -56,7 +60,7 @@ def _since(text: str | None) -> timedelta | None:
     read = re.fullmatch(r"([0-9]{1,6})(s|m|min|h|d)", text)
     if read is None:
         raise typer.BadParameter(f"{text!r} is not a duration such as 30min, 2h or 7d")
-    return timedelta(**{_UNITS[read[2]]: int(read[1])})
+    return min(timedelta(**{_UNITS[read[2]]: int(read[1])}), FOR_EVER)
 
 
 def runs(
@@ -73,7 +77,9 @@ def runs(
     manifest: ManifestOption = DEFAULT_MANIFEST,
     as_json: JsonOption = False,
 ) -> None:
-    """List the runs on record, the newest first, by the instant they are for.
+    """List the runs on record, the newest first.
+
+    Sorted by the instant they are for, or were enqueued at; ids that other programs wrote stand where their text does.
 
     On record is every occurrence, and what is enqueued of jobs with a lock or a unique key; for 45 days. Other enqueued
     runs are in logs and metrics only.
@@ -145,12 +151,12 @@ def _of_one(ledger: "Ledger", job: str, after: str | None, begin: datetime | Non
         some, after = ledger.list(job, limit=page, after=after)
         for record in some:
             due = record.scheduled_at or record.enqueued_at
+            sort = key_of(job, record.run, target=record.target, scheduled_at=record.scheduled_at).sort
             if begin is not None and due is not None and due < begin:
-                if record.scheduled_at is not None or record.run.startswith(f"{job}@"):
+                if sort.startswith(instant_text(due)):
                     return  # the rest is older
                 continue  # an id of another program's, which does not stand where its time does
-            key = key_of(job, record.run, target=record.target, scheduled_at=record.scheduled_at)
-            yield Found(key.sort, record)
+            yield Found(sort, record)
         if after is None:
             return
 

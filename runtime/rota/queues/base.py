@@ -98,10 +98,33 @@ class MessageQueue(Protocol):
         ...
 
 
+class Depth(NamedTuple):
+    """About how many messages a queue has: a service counts late, and not exactly."""
+
+    visible: int
+    hidden: int
+    """Received by somebody, and not yet visible again."""
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.visible + self.hidden
+
+
+class MoveTask(NamedTuple):
+    """A move that a queue service has begun, for `LetterQueue.moved`."""
+
+    source: str
+    handle: str
+    before: int
+    """When the latest one before it began, in the service's time; 0 where there was none."""
+
+
 class Move(NamedTuple):
     """How far a queue service is with moving the messages of a dead-letter queue."""
 
     moved: int
+    """About so many: a service may say that it is done before it has counted."""
     total: int
     """As many as there were; 0 while it is not known."""
     done: bool
@@ -118,16 +141,17 @@ class LetterQueue(MessageQueue, Protocol):
         answer says that nothing is left only if it waited: a service may ask some of its servers alone."""
         ...
 
-    def depth(self) -> int:
-        """About how many messages can be received."""
+    def depth(self) -> Depth:
+        """About how many messages lie there."""
         ...
 
-    def move_all(self, to: MessageQueue) -> str | None:
+    def move_all(self, to: MessageQueue) -> MoveTask | None:
         """Begin to have the service itself move all messages to `to`, a queue of the same service. Returns what to ask
-        `moved` with, or None where it does not do that, or not here."""
+        `moved` with, or None where it does not do that, or not here. Raises `BackendError` while another move of them
+        is under way."""
         ...
 
-    def moved(self, move: str) -> Move:
+    def moved(self, task: MoveTask) -> Move:
         """How far that is."""
         ...
 

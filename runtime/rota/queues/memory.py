@@ -11,10 +11,12 @@ from rota.clock import Clock, SystemClock
 from rota.queues.base import (
     MAX_BATCH,
     MAX_DELAY,
+    Depth,
     Letter,
     Message,
     MessageQueue,
     Move,
+    MoveTask,
     Outgoing,
     SendFailure,
     size_problem,
@@ -122,15 +124,16 @@ class MemoryQueue:
                     held[receipt].visible_at = now + seconds
         return [receipt for receipt in receipts if receipt not in held]
 
-    def depth(self) -> int:
+    def depth(self) -> Depth:
         now = self.clock.monotonic()
         with self._lock:
-            return sum(stored.visible_at <= now for stored in self._stored)
+            visible = sum(stored.visible_at <= now for stored in self._stored)
+            return Depth(visible, len(self._stored) - visible)
 
-    def move_all(self, to: MessageQueue) -> str | None:  # noqa: ARG002 - the protocol's
+    def move_all(self, to: MessageQueue) -> MoveTask | None:  # noqa: ARG002 - the protocol's
         return None
 
-    def moved(self, move: str) -> Move:
+    def moved(self, task: MoveTask) -> Move:
         raise NotImplementedError("a queue in memory moves nothing by itself")
 
     @property

@@ -14,10 +14,12 @@ from rota.errors import BackendError, SettingsError
 from rota.queues.base import (
     MAX_BATCH,
     MAX_BYTES,
+    Depth,
     Letter,
     Message,
     MessageQueue,
     Move,
+    MoveTask,
     Outgoing,
     SendFailure,
     size_problem,
@@ -35,6 +37,8 @@ _NO_MOVES = (
     "AccessDeniedException",
 )
 """How services say that they do not move messages by themselves, not this queue's, or not for this caller."""
+_MOVES_ALREADY = "already a task running"
+"""SQS says that with one of those codes too."""
 
 
 class SqsQueue:
@@ -113,45 +117,59 @@ class SqsQueue:
             )
         return [_letter(read) for read in answer.get("Messages", ())]
 
-    def depth(self) -> int:
-        return int(self._attribute("ApproximateNumberOfMessages"))
+    def depth(self) -> Depth:
+        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        visible, hidden = self._attributes(*names)
+        return Depth(int(visible), int(hidden))
 
-    def move_all(self, to: MessageQueue) -> str | None:
+    def move_all(self, to: MessageQueue) -> MoveTask | None:
         if not isinstance(to, SqsQueue):
             return None
         source, destination = self.arn(), to.arn()
         with _told(f"move the messages of {self._url}"):
             try:
                 # With a destination: SQS knows no source of what workers have sent there.
-                self._client.start_message_move_task(SourceArn=source, DestinationArn=destination)
+                before = max((begun for begun, _ in self._moves(source)), default=0)
+                task = self._client.start_message_move_task(SourceArn=source, DestinationArn=destination)
             except ClientError as error:
-                if error.response.get("Error", {}).get("Code") in _NO_MOVES:
+                failed = error.response.get("Error", {})
+                if failed.get("Code") in _NO_MOVES and _MOVES_ALREADY not in failed.get("Message", ""):
                     return None
                 raise
-        return source
+        return MoveTask(source, task["TaskHandle"], before)
 
-    def moved(self, move: str) -> Move:
+    def moved(self, task: MoveTask) -> Move:
         with _told(f"list the moves of {self._url}"):
-            answer = self._client.list_message_move_tasks(SourceArn=move, MaxResults=1)
-        latest = (answer.get("Results") or [{"Status": "RUNNING"}])[0]
-        status = latest.get("Status")
+            moves = self._moves(task.source)
+        # SQS tells the handle of a task only while it runs, and may list a new one a little later.
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListMessageMoveTasksResultEntry.html
+        ours = [found for _, found in moves if found.get("TaskHandle") == task.handle]
+        ours += [found for begun, found in moves if begun > task.before and not found.get("TaskHandle")][-1:]
+        found = ours[0] if ours else {"Status": "RUNNING"}
+        status = found.get("Status")
         return Move(
-            moved=int(latest.get("ApproximateNumberOfMessagesMoved", 0)),
-            total=int(latest.get("ApproximateNumberOfMessagesToMove", 0)),
+            moved=int(found.get("ApproximateNumberOfMessagesMoved", 0)),
+            total=int(found.get("ApproximateNumberOfMessagesToMove", 0)),
             done=status not in ("RUNNING", "CANCELLING"),
             problem=None
             if status in ("RUNNING", "CANCELLING", "COMPLETED")
-            else f"{status}: {latest.get('FailureReason', 'no reason given')}",
+            else f"{status}: {found.get('FailureReason', 'no reason given')}",
         )
+
+    def _moves(self, source: str) -> list[tuple[int, dict[str, Any]]]:
+        """The last 10, each with when it began: the latest first."""
+        answer = self._client.list_message_move_tasks(SourceArn=source, MaxResults=10)
+        return [(int(found.get("StartedTimestamp", 0)), found) for found in answer.get("Results", ())]
 
     def arn(self) -> str:
         """Its ARN, asked of SQS."""
-        return self._attribute("QueueArn")
+        [arn] = self._attributes("QueueArn")
+        return arn
 
-    def _attribute(self, name: str) -> str:
-        with _told(f"tell {name} of {self._url}"):
-            answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
-        return str(answer["Attributes"][name])
+    def _attributes(self, *names: str) -> list[str]:
+        with _told(f"tell {', '.join(names)} of {self._url}"):
+            answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=list(names))
+        return [str(answer["Attributes"][name]) for name in names]
 
 
 class SqsBackend:

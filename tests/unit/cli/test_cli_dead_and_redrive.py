@@ -8,7 +8,7 @@ import pytest
 
 from rota.envelope import Envelope
 from rota.errors import BackendError
-from rota.queues.base import Move
+from rota.queues.base import Depth, Move, MoveTask
 from rota.queues.sqs import SqsQueue
 from rota.run import Outcome
 from rota.verdicts import dead
@@ -96,6 +96,14 @@ def test_an_older_deployment_does_not_say_where_its_undelivered_are(operated, ru
         "queue slow: the deployed settings do not say where its undelivered is; deploy again: `cdk deploy`\n"
         "queue work: the deployed settings do not say where its undelivered is; deploy again: `cdk deploy`\n"
     )
+
+
+def test_a_redrive_says_which_places_an_older_deployment_does_not_tell(operated, run):
+    queues = {name: replace(queue, undelivered_url=None) for name, queue in operated.settings.queues.items()}
+    operated.deploy(replace(operated.settings, queues=queues))
+    note = "queue slow: the deployed settings do not say where its undelivered is; deploy again: `cdk deploy`"
+    assert note in run("redrive", "--all", "--yes")[2]
+    assert note in json.loads(run("redrive", "--all", "--yes", "--json")[1])["notes"]
 
 
 def test_more_than_is_shown_is_told(operated, run):
@@ -196,32 +204,120 @@ def test_sqs_moves_all_of_a_queues_own_dead_letters_and_nothing_else(dying, run,
 
     def move_all(self, to):
         moves.append((vars(self)["_url"], vars(to)["_url"]))
-        return "a move"
+        return MoveTask("arn", "a move", 0)
 
     answers = iter([Move(0, 3, False), Move(3, 3, True), Move(1, 1, True, "FAILED: no permission")])
     monkeypatch.setattr(SqsQueue, "move_all", move_all)
     monkeypatch.setattr(SqsQueue, "moved", lambda self, move: next(answers))
     monkeypatch.setattr("time.sleep", lambda _: None)
-    code, _, err = run("redrive", "--all", "--yes", "--move")
+    code, out, err = run("redrive", "--all", "--yes", "--move")
     urls = dying.urls
     assert moves == [(urls["slow_dead"], urls["slow"]), (urls["work_dead"], urls["work"])]
     assert code == 1
-    assert "SQS stopped moving: FAILED: no permission" in err
+    assert "queue work, dead letters: stopped: FAILED: no permission" in err
+    assert "SQS's own move puts nobody's name on record" in err
+    assert ["slow", "dead", "letters", "about", "3"] in [line.split() for line in out.splitlines()]
     assert len(dying.received("slow")) == 1  # the undelivered one, rebuilt
     moves.clear()
     run("redrive", "--run", "r-1")
-    run("redrive", "--all", "--yes", "--no-move")
+    run("redrive", "--all", "--yes")
     run("redrive", "--all", "--dry-run")
     assert moves == []
 
 
-def test_many_are_moved_by_sqs_unless_said_otherwise(dying, run, monkeypatch):
-    asked = []
-    monkeypatch.setattr("rota.cli.redrive.MOVE_FROM", 3)
-    monkeypatch.setattr(SqsQueue, "move_all", lambda self, to: asked.append(vars(self)["_url"]))  # None: it does not
-    run("redrive", "--all", "--yes")
-    assert asked == [dying.urls["work_dead"]]
+def test_a_move_that_sqs_has_not_counted_yet_has_happened(dying, run, monkeypatch):
+    monkeypatch.setattr(SqsQueue, "move_all", lambda self, to: MoveTask("arn", "a move", 0))
+    monkeypatch.setattr(SqsQueue, "moved", lambda self, task: Move(0, 0, True))
+    code, out, _ = run("redrive", "--all", "--yes", "--move", "--queue", "work")
+    assert code == 0
+    assert out.splitlines()[-1].split() == ["work", "dead", "letters", "about", "0"]
+
+
+def test_what_sqs_does_not_move_goes_letter_by_letter_and_that_is_said(dying, run, monkeypatch):
+    monkeypatch.setattr(SqsQueue, "move_all", lambda self, to: None)
+    err = run("redrive", "--all", "--yes", "--move", "--queue", "work")[2]
+    assert "queue work, dead letters: SQS does not move them by itself, or not for you" in err
     assert [one["run"] for one in dying.received("work")] == ["r-1"]
+
+
+def test_sqs_moves_nothing_that_it_was_not_asked_to(dying, run, monkeypatch):
+    monkeypatch.setattr("rota.cli.redrive.MANY", 3)
+    monkeypatch.setattr(SqsQueue, "move_all", None)
+    err = run("redrive", "--all", "--yes")[2]
+    assert "--move is faster, but puts nobody's name on record" in err
+    assert [one["run"] for one in dying.received("work")] == ["r-1"]
+
+
+def test_who_asks_says_that_a_move_is_without_a_name(dying, run):
+    assert "by SQS's own move, which puts nobody's name on record" in run("redrive", "--all", "--move")[2]
+
+
+def test_what_others_hold_is_not_taken_for_nothing(dying, run):
+    sqs, url = dying.sqs, dying.urls["work_dead"]
+    sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=600)
+    held = (
+        "queue work, dead letters: 3 hidden just now: somebody looks at them or sends them; look again in two minutes\n"
+    )
+    code, out, _ = run("dead", "--job", "plain")
+    assert out.endswith(held)
+    assert "nothing" not in out
+    assert places(run("dead", "--json")[1])["work", "dead letters"]["hidden"] == 3
+    code, out, err = run("redrive", "--all", "--queue", "work", "--yes")
+    assert (code, out, err) == (1, "", held)
+    code, _, err = run("redrive", "--run", "r-1")
+    assert code == 2
+    assert err == f"error: run 'r-1' lies in none of 4 dead-letter places; {held.strip()}; see: rota dead\n"
+    put(dying, "work_dead", "plain", "r-2")
+    assert run("redrive", "--run", "r-2")[0] == 0  # it is all that was asked for
+
+
+def test_a_job_is_looked_for_behind_the_letters_of_others(operated, run, monkeypatch):
+    for number in range(21):
+        put(operated, "work_dead", "plain", f"r-{number}")
+    put(operated, "work_dead", "sync", "s-1")
+    found = places(run("dead", "--job", "sync", "--limit", "5", "--json")[1])["work", "dead letters"]
+    assert [one["run"] for one in found["runs"]] == ["s-1"]
+    monkeypatch.setattr("rota.redrive.LOOKED_AT", 10)
+    assert run("dead", "--job", "sync", "--limit", "5")[1].splitlines()[2:] == [
+        "queue work, dead letters: none of sync among the 10 of about 22 looked at; look at more with --limit"
+    ]
+
+
+def test_a_redrive_that_has_not_seen_all_says_so(dying, run, monkeypatch):
+    letters = SqsQueue.letters
+    monkeypatch.setattr("rota.redrive.HIDE", 0)  # they come back, however often
+    monkeypatch.setattr(SqsQueue, "letters", lambda self, limit, hide, **rest: letters(self, 1, 0, **rest))
+    monkeypatch.setattr(SqsQueue, "depth", lambda self: Depth(5, 0))
+    code, _, err = run("redrive", "--job", "mail", "--queue", "work", "--yes")
+    assert code == 1
+    assert "queue work, dead letters: 1 of about 5 looked at; run it again\n" in err
+    assert "queue work, undelivered" not in err  # empty: the count is behind
+
+
+def test_what_was_sent_before_a_failure_is_told(dying, run, monkeypatch):
+    letters = SqsQueue.letters
+
+    def fails(self, *arguments, **options):
+        if vars(self)["_url"] == dying.urls["slow_undelivered"]:
+            raise BackendError("SQS does not answer")
+        return letters(self, *arguments, **options)
+
+    monkeypatch.setattr(SqsQueue, "letters", fails)
+    code, out, _ = run("redrive", "--all", "--yes", "--json")
+    assert code == 1
+    told = places(out)
+    assert told["slow", "dead letters"]["sent"] == ["close-books@2026-11-21T02:00:00Z"]
+    assert told["slow", "undelivered"]["problem"] == "SQS does not answer"
+    assert told["work", "dead letters"]["sent"] == ["r-1"]
+    code, _, err = run("redrive", "--all", "--yes", "--queue", "slow")
+    assert (code, err) == (2, "error: SQS does not answer\n")
+
+
+def test_half_a_character_in_a_letter_is_no_trouble(operated, run):
+    operated.send("work_dead", '{"rota": 1, "job": "plain", "run": "r-\\ud800"}')
+    assert json.loads(run("dead", "--json")[1])
+    assert run("dead")[0] == 0
+    assert json.loads(run("redrive", "--all", "--dry-run", "--json")[1])
 
 
 def test_who_is_not_let_in_hears_what_grants_it(operated, run, monkeypatch):

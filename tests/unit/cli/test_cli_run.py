@@ -1,6 +1,7 @@
 """`rota run`, against moto."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,14 @@ def test_what_is_not_on_record_cannot_be_waited_for_and_runs_all_the_same(operat
         "enqueued of it is not on record\n"
     )
     assert len(operated.received("work")) == 1
+
+
+def test_nothing_is_sent_that_cannot_be_waited_for_without_a_ledger(operated, run):
+    operated.deploy(replace(operated.settings, ledger=None))
+    code, out, err = run("run", "mail", "-i", '{"kind": "x"}', "--wait", "--json")
+    assert (code, out) == (2, "")
+    assert "has no ledger; deploy again" in err
+    assert operated.received("work") == []
 
 
 def test_it_does_not_wait_for_ever(operated, run):

@@ -89,6 +89,19 @@ def test_since_counts_from_the_ledgers_time(operated, run):
     assert len(listed(run("runs", "--since", "4h", "--json")[1])) == 2
 
 
+def test_since_ever(recorded, run):
+    assert listed(run("runs", "--since", "999999d", "--json")[1]) == ALL
+
+
+def test_an_older_id_of_another_program_does_not_end_what_is_listed_since(operated, run):
+    now = datetime.now(UTC).replace(microsecond=0)
+    operated.claim("mail", now - DAY, run="mail@zebra")  # sorts before all instants
+    operated.claim("mail", now, run=f"mail@{now:%Y-%m-%dT%H:%M:%SZ}~00ff")
+    assert listed(run("runs", "mail", "--since", "2h", "--json")[1]) == [
+        (f"mail@{now:%Y-%m-%dT%H:%M:%SZ}~00ff", "running")
+    ]
+
+
 def test_where_nothing_is_on_record(operated, run):
     assert run("runs") == (0, "no run is on record\n" + NOTE, "")
     assert run("runs", "plain")[1].endswith("in logs and metrics only, not on record: every run of plain\n")
