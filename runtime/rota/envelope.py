@@ -110,9 +110,13 @@ _PLAIN = ("run", "payload", *_TEXTS)
 _INSTANTS = ("scheduled_at", "fired_at", "enqueued_at", "handed_back_at", "not_before")
 
 
+_MOST = 10**6
+"""The largest count: a database has its limit, and no run comes near it."""
+
+
 def _count(name: str, value: object, least: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise EnvelopeError(f"{name} must be a whole number from {least}; got {value!r}")
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _MOST:
+        raise EnvelopeError(f"{name} must be a whole number from {least} to {_MOST}; got {value!r}")
     return value
 
 

@@ -12,9 +12,9 @@ from botocore.stub import Stubber
 
 from rota.aws.session import client
 from rota.clock import Clock, SystemClock
-from rota.errors import LedgerError
+from rota.errors import BackendError, LedgerError
 from rota.stores import dynamodb
-from rota.stores.base import ConflictError, Key, Store, Write
+from rota.stores.base import ConflictError, Key, RefusedError, Store, Write
 from rota.stores.dynamodb import DynamoDBStore
 from rota.stores.memory import MemoryStore
 from rota.testing import FakeClock, StoreConformance
@@ -84,6 +84,22 @@ class OnDynamoDB(StoreConformance):
                 request()
             assert not isinstance(refused.value, ConflictError)
 
+    @pytest.mark.parametrize(
+        ("key", "body"), [(Key("run#a", ""), {}), (Key("run#a"), {"text": "x" * 450_000})], ids=["key", "size"]
+    )
+    @pytest.mark.parametrize("count", [1, 2])
+    def test_what_it_never_takes_is_no_ledger_error(
+        self, service: Any, key: Key, body: dict[str, Any], count: int
+    ) -> None:
+        """Or it would be tried again for ever."""
+        store, other = DynamoDBStore(service, make_table(service)), Key("lock#a")
+        writes = [Write(key=one, expects=None, body=body, keep_until=0) for one in (key, other)[:count]]
+        with pytest.raises(BackendError) as refused:
+            store.write(writes)
+        assert isinstance(refused.value, RefusedError)
+        assert not isinstance(refused.value, LedgerError)
+        assert store.get(other) is None
+
 
 class TestOnMoto(OnDynamoDB):
     @pytest.fixture
@@ -148,6 +164,17 @@ def test_a_transaction_that_is_throttled_is_an_error_and_no_conflict(told: tuple
     with pytest.raises(LedgerError, match="table a_ledger did not transact_write_items") as refused:
         store.write([WRITE, Write(key=Key("lock#a"), expects=None, body={}, keep_until=0)])
     assert not isinstance(refused.value, ConflictError)
+
+
+def test_a_transaction_with_an_item_that_is_too_large_is_refused_for_good(told: tuple[DynamoDBStore, Stubber]) -> None:
+    store, service = told
+    service.add_client_error(
+        "transact_write_items",
+        "TransactionCanceledException",
+        modeled_fields={"CancellationReasons": [{"Code": "ValidationError"}, {"Code": "None"}]},
+    )
+    with pytest.raises(RefusedError, match="table a_ledger did not transact_write_items"):
+        store.write([WRITE, Write(key=Key("lock#a"), expects=None, body={}, keep_until=0)])
 
 
 def test_a_network_that_is_gone_is_an_error(in_moto: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from rota.errors import LedgerError
+from rota.errors import BackendError, LedgerError
 
 
 class Key(NamedTuple):
@@ -47,6 +47,10 @@ class Write:
     def document(self) -> Document:
         """What stands there once it is written."""
         return Document(key=self.key, version=self.version, body=self.body)
+
+
+class RefusedError(BackendError):
+    """The database refuses this request, however often it is sent. No `LedgerError`: those are worth another try."""
 
 
 class ConflictError(LedgerError):
@@ -92,7 +96,8 @@ class Page(NamedTuple):
 class Store(Protocol):
     """A database. Safe to share among threads.
 
-    Every method raises `LedgerError` where it does not answer: a write may then have happened or not.
+    Every method raises `LedgerError` where it does not answer: a write may then have happened or not. It may raise
+    `RefusedError` for a key or a body that it never takes: then nothing is written.
     `rota.testing.StoreConformance` states the rules as tests.
     """
 

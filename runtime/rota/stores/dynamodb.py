@@ -12,11 +12,11 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from rota.clock import Clock, SystemClock
-from rota.errors import LedgerError
-from rota.stores.base import ConflictError, Document, Key, Page, Write, already_done, conflicts
+from rota.errors import BackendError, LedgerError
+from rota.stores.base import ConflictError, Document, Key, Page, RefusedError, Write, already_done, conflicts
 
 TRIES = 5
 """Tries of a write that meets transactions of others."""
@@ -29,6 +29,9 @@ _CONFLICTS = ("ConditionalCheckFailedException", "TransactionCanceledException",
 _AT_ONCE = {"None", "ConditionalCheckFailed", "TransactionConflict"}
 """Reasons for which a transaction is cancelled that mean: another write came first.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html"""
+_FOR_GOOD = {"ValidationException", "SerializationException", "ValidationError"}
+"""Errors, and the last one a reason, that the same request meets each time: a key is empty, an item too large.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"""
 
 
 class ServerTime:
@@ -167,8 +170,17 @@ class DynamoDBStore:
         # less narrow.
         self._time.learn(metadata.get("HTTPHeaders", {}).get("date"), asked_at)
 
-    def _unanswered(self, operation: str, error: Exception) -> LedgerError:
-        return LedgerError(f"table {self._table} did not {operation}: {error}")
+    def _unanswered(self, operation: str, error: Exception) -> BackendError:
+        kind = RefusedError if _is_for_good(error) else LedgerError
+        return kind(f"table {self._table} did not {operation}: {error}")
+
+
+def _is_for_good(error: Exception) -> bool:
+    if not isinstance(error, ClientError):
+        return isinstance(error, ParamValidationError)
+    reasons = error.response.get("CancellationReasons", [])
+    codes = {error.response.get("Error", {}).get("Code"), *(reason.get("Code") for reason in reasons)}
+    return not codes.isdisjoint(_FOR_GOOD)
 
 
 _SERIALIZER, _DESERIALIZER = TypeSerializer(), TypeDeserializer()
