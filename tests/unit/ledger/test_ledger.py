@@ -160,7 +160,7 @@ def test_a_run_that_is_older_than_the_one_that_runs_is_skipped_and_does_not_stop
     answer = ledger.claim(request("a@1", lock, enqueued_at=clock.now() - SECOND))
     assert isinstance(answer, Refuse)
     assert answer.record.outcome is Outcome.SKIPPED
-    assert answer.record.reason == "lock 'one': held by a@2, which is newer"
+    assert answer.record.reason == "lock 'one': held by a@a@2, which is newer"
     newer.renew()
     assert newer.asked_to_stop is None
 
@@ -189,7 +189,7 @@ def test_a_key_is_unique_in_its_window_in_whatever_order_messages_come(ledger: L
     assert [second for second, answer in answers.items() if isinstance(answer, Claim)] == [100, 0, 160, -60]
     (refused,) = [answer for second, answer in answers.items() if second == 110]
     assert isinstance(refused, Refuse)
-    assert refused.record.reason == "unique: run a@100 has key 'order:7'"
+    assert refused.record.reason == "unique: run a@a@100 has key 'order:7'"
 
 
 def test_another_job_has_keys_of_its_own(ledger: Ledger) -> None:
@@ -216,7 +216,7 @@ def test_a_key_s_record_does_not_grow_without_end(ledger: Ledger, store: Counted
         clock.advance(1)
     document = store.get(Key("unique#a#order:7"))
     assert document is not None
-    assert set(document.body["runs"]) == {f"a@{number}" for number in range(5, REMEMBERED + 5)}
+    assert set(document.body["runs"]) == {f"a@a@{number}" for number in range(5, REMEMBERED + 5)}
 
 
 # Locks that another provider keeps
@@ -258,7 +258,8 @@ def test_a_token_of_another_provider_is_the_run_s(ledger: Ledger, provider: Stor
 
 def test_a_run_whose_place_another_has_is_lost(ledger: Ledger, provider: StoreLocks, clock: FakeClock) -> None:
     mine = claimed(ledger, request("a@1", LockWanted(key="one", provider="zoo")))
-    provider.take("one", "a@1", due=clock.now(), lease=LEASE)
+    provider.release(Place(key="one", holder="a@a@1", token=mine.token))
+    assert isinstance(provider.take("one", "somebody", due=clock.now(), lease=LEASE), Place)
     with pytest.raises(LeaseLostError, match="its place in lock 'one' is another's"):
         mine.renew()
 
@@ -268,7 +269,7 @@ def test_a_provider_s_waiter_is_put_back_and_told_to_stop_reaches_the_holder(led
     first = claimed(ledger, request("a@1", lock))
     assert isinstance(ledger.claim(request("a@2", lock)), PutBack)
     first.renew()
-    assert first.asked_to_stop == "a@2 takes over"
+    assert first.asked_to_stop == "a@a@2 takes over"
 
 
 # Refusals, lists

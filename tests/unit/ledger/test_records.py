@@ -75,7 +75,7 @@ def test_what_a_later_rota_adds_is_ignored(record: Record) -> None:
 
 def test_what_says_nothing_takes_no_room() -> None:
     record = Record(job="a", run="1", target="orders", state=State.RUNNING, attempt=1)
-    assert set(record.body()) == {"job", "run", "target", "state", "attempt", "token", "redrives"}
+    assert set(record.body()) == {"job", "run", "target", "state", "attempt", "token", "abandoned", "redrives"}
     assert set(record.body()) < {field.name for field in fields(Record)}
 
 
@@ -91,6 +91,12 @@ def test_a_reason_that_is_no_text_in_utf_8_can_be_written_nevertheless() -> None
     record = Record(job="a", run="1", target="orders", state=State.RUNNING, attempt=1)
     record = record.ended(Outcome.FAILED, "no such file: \udcff", now=NOON)
     assert record.history[0].reason.encode() == b"no such file: ?"
+
+
+@pytest.mark.parametrize(("given", "written"), [("x" * 450_000, "x" * REASON_LENGTH), ("a\ud800b", "a?b")])
+def test_texts_of_other_programs_do_not_make_a_record_that_no_store_takes(given: str, written: str) -> None:
+    record = Record(job="a", run=given, redriven_by=given, target="orders", state=State.RUNNING, attempt=1)
+    assert record.body()["run"] == record.body()["redriven_by"] == written
 
 
 # Keys
@@ -111,13 +117,20 @@ def test_an_enqueued_run_is_on_record_by_its_id() -> None:
     assert key_of("send-invoice", "7", target="orders", scheduled_at=None) == Key("run#send-invoice", "7")
 
 
+def test_two_ids_are_two_records() -> None:
+    own = str(Envelope.new("work", None, now=NOON).run)
+    ids = ["123", "work@123", "work@work@123", "work@", own, f"work@{own}", "2026-11-21T12:00:00Z", "~0123456789abcdef"]
+    keys = {key_of("work", run, target="orders", scheduled_at=None) for run in ids}
+    assert len(keys) == len({holder_of(key) for key in keys}) == len(ids)
+
+
 def test_runs_of_two_jobs_or_targets_are_two_holders_even_with_one_id() -> None:
     foreign = [key_of(job, "7", target="orders", scheduled_at=None) for job in ("a", "b")]
     targets = [key_of("a", "a@x", target=target, scheduled_at=NOON) for target in ("orders", "billing")]
     assert len({holder_of(key) for key in foreign + targets}) == 4
 
 
-@pytest.mark.parametrize("run", ["x" * (LONGEST_ID + 1), "ü" * (LONGEST_ID // 2 + 1), "\ud800"])
+@pytest.mark.parametrize("run", ["", "x" * (LONGEST_ID + 1), "ü" * (LONGEST_ID // 2 + 1), "\ud800"])
 def test_an_id_that_dynamodb_does_not_take_as_a_key_is_on_record_by_its_hash(run: str) -> None:
     key = key_of("a", run, target="orders", scheduled_at=None)
     assert len(key.sort) == 64
