@@ -25,6 +25,17 @@ PAUSE = 0.5
 """Seconds between tries of a completion that the store does not take."""
 
 
+Change = Callable[[Record, datetime], Record]
+"""A new record, from the one before and the time."""
+
+
+def _ending(outcome: Outcome, reason: str, retry_at: datetime | None) -> Change:
+    """It knows no claim: one that knew itself would stay in memory until the garbage collector comes."""
+    if retry_at is None:
+        return lambda record, now: rules.completed(record, outcome, reason, now)
+    return lambda record, now: rules.retried(record, reason, now, not_before=retry_at)
+
+
 class Hold(NamedTuple):
     """A place in a lock that another provider keeps."""
 
@@ -56,7 +67,7 @@ class Claim:
         self._sent = {version}
         """Every version that this claim has written, or may have: an answer can be lost though the write was done."""
         self._writing = threading.Lock()
-        self._ending: Callable[[datetime], Record] | None = None
+        self._ending: Change | None = None
         """What its completion writes, from when that is first asked for: a renewal after it could undo it."""
         self._completed = False
         self.asked_to_stop: str | None = None
@@ -100,7 +111,7 @@ class Claim:
                 raise LeaseLostError("its lease ended before it could be renewed")
             try:
                 self._renew_hold()
-                self._write(lambda now: replace(self._record, lease_until=now + self._lease))
+                self._write(lambda record, now: replace(record, lease_until=now + self._lease))
             except LeaseLostError:
                 self.held_until = float("-inf")
                 raise
@@ -112,6 +123,7 @@ class Claim:
         place = self._hold.provider.renew(self._hold.place, lease=self._lease)
         if place is None:
             raise LeaseLostError(f"its place in lock {self._hold.place.key!r} is another's")
+        self._hold = self._hold._replace(place=place)  # or a release would not know it
         self.asked_to_stop = place.asked_to_stop
 
     def complete(self, outcome: Outcome, reason: str, *, retry_at: datetime | None = None) -> bool:
@@ -121,18 +133,8 @@ class Claim:
         Tries for as long as the lease lasts. Raises `LedgerError` where it is not known whether it is on record. Of
         several calls the first counts: what it asked for may be on record.
         """
-        if retry_at is not None:
-            next_at = retry_at
-
-            def change(now: datetime) -> Record:
-                return rules.retried(self._record, reason, now, not_before=next_at)
-        else:
-
-            def change(now: datetime) -> Record:
-                return rules.completed(self._record, outcome, reason, now)
-
         with self._writing:
-            self._ending = self._ending or change
+            self._ending = self._ending or _ending(outcome, reason, retry_at)
             while not self._completed:
                 try:
                     self._write(self._ending)
@@ -152,13 +154,13 @@ class Claim:
                 log.warning("lock %r is not released, its lease will end: %s", self._hold.place.key, error)
         return True
 
-    def _write(self, change: Callable[[datetime], Record]) -> None:
+    def _write(self, change: Change) -> None:
         """Write a new record, and in the same transaction what becomes of the lock. Knows its own writes again."""
         mine = new_version()
         self._sent.add(mine)
         for _ in tries():
             now = datetime.fromtimestamp(self._store.now(), UTC)
-            record = change(now)
+            record = change(self._record, now)
             keep_until = (now + rules.KEEP).timestamp()
             write = Write(key=self._key, expects=self._version, body=record.body(), keep_until=keep_until, version=mine)
             try:

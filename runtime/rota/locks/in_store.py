@@ -1,6 +1,7 @@
 """Locks as documents of a store: DynamoDB, or this process's memory."""
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from rota.errors import LedgerError
@@ -71,11 +72,11 @@ class StoreLocks:
         for _ in tries():
             document, now = self._store.get(lock_key(place.key)), self._now()
             state = state_of(document)
-            if (found := state.find(place.holder)) is None or found.token != place.token:
+            if (found := state.find(place.holder)) is None:
                 return None
             later = state.renewed(place.holder, lease_until=now + lease)
             if self._write(lock_write(place.key, document, later, now)):
-                return Place(key=place.key, holder=place.holder, token=place.token, asked_to_stop=found.asked_to_stop)
+                return replace(place, token=found.token, asked_to_stop=found.asked_to_stop)
         raise LedgerError(f"lock {place.key!r}: others write it all the time")
 
     def release(self, place: Place) -> None:

@@ -1,19 +1,21 @@
 """`with lock("report") as lease:`: one lock, held for as long as the block runs."""
 
 import logging
+import os
 import random
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Any, Self
 from uuid import uuid4
 
 from rota.clock import Clock, SystemClock
-from rota.errors import LeaseLostError, LedgerError, LockNotAcquiredError
+from rota.errors import LeaseLostError, LockNotAcquiredError
 from rota.leases import MARGIN, SHORTEST
 from rota.locks.base import LockProvider, Place
+from rota.locks.rules import Full
 from rota.manifest import Manifest
 
 log = logging.getLogger("rota.locks")
@@ -35,6 +37,7 @@ class Lease:
         self._held_until = 0.0
         self._ended = threading.Event()
         self._lost: str | None = None
+        self._stop_reason: str | None = None
         self._count_from(asked_at)
         self._renewing = threading.Thread(target=self._renew, name=f"rota-lock-{place.key}", daemon=True)
         self._renewing.start()
@@ -63,6 +66,17 @@ class Lease:
         """Whether another may hold the lock by now: it could not be renewed in time."""
         return self._lost is not None or self._clock.monotonic() >= self._held_until
 
+    @property
+    def stop_requested(self) -> bool:
+        """Whether the block should end soon, for a run with overlap="cancel_running" waits. Known from the next renewal
+        on."""
+        return self._stop_reason is not None
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why, or None."""
+        return self._stop_reason
+
     def check(self) -> None:
         """Raises `LeaseLostError` where `is_lost`. For long work: call it before each step that needs the lock."""
         if self.is_lost:
@@ -77,7 +91,7 @@ class Lease:
             asked_at = self._clock.monotonic()
             try:
                 place = self._provider.renew(self._place, lease=self._lasts)
-            except LedgerError as error:
+            except Exception as error:  # noqa: BLE001 - whatever a provider raises, the next renewal may succeed
                 log.warning("lock %r was not renewed, will be tried again: %s", self.key, error)
                 pause = min(1.0, third)
                 continue
@@ -85,6 +99,7 @@ class Lease:
                 self._lose("another holds it")
                 return
             self._count_from(asked_at)
+            self._place, self._stop_reason = place, place.asked_to_stop
             pause = third
 
     def _lose(self, why: str) -> None:
@@ -97,8 +112,34 @@ class Lease:
         self._renewing.join()
         try:
             self._provider.release(self._place)
-        except LedgerError as error:
+        except Exception as error:  # noqa: BLE001 - the block has ended, and may have raised something that matters
             log.warning("lock %r is not released, its lease will end: %s", self.key, error)
+
+
+class _Deployed:
+    """The locks of a deployment. It asks AWS for nothing before the first lock; after a fork it makes a connection of
+    its own, for two processes must not talk on one."""
+
+    def __init__(self, manifest: str) -> None:
+        self._manifest = manifest
+        self._made: tuple[LockProvider, int] | None = None
+
+    @property
+    def _locks(self) -> LockProvider:
+        from rota import backends
+
+        if self._made is None or self._made[1] != os.getpid():
+            self._made = backends.locks(self._manifest), os.getpid()
+        return self._made[0]
+
+    def take(self, key: str, holder: str, **wanted: Any) -> Place | Full:
+        return self._locks.take(key, holder, **wanted)
+
+    def renew(self, place: Place, *, lease: timedelta) -> Place | None:
+        return self._locks.renew(place, lease=lease)
+
+    def release(self, place: Place) -> None:
+        self._locks.release(place)
 
 
 class Locks:
@@ -112,13 +153,11 @@ class Locks:
 
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
-        """The locks of this process's deployment of a manifest; its jobs' `Lock(key=...)` are the same.
-
-        Raises `SettingsError` where there is no deployment, or it has no ledger.
+        """The locks of this process's deployment of a manifest; its jobs' `Lock(key=...)` are the same. Made at import,
+        it asks AWS for nothing before the first lock: that raises `SettingsError` where there is no deployment, or it
+        has no ledger.
         """
-        from rota import backends
-
-        return cls(backends.locks(manifest.name))
+        return cls(_Deployed(manifest.name))
 
     @contextmanager
     def __call__(

@@ -48,11 +48,12 @@ class Renewer:
             claim.renew()
         except LeaseLostError as error:
             tell_lost(held, str(error))
-        except LedgerError as error:
+        except Exception as error:  # whatever it is, the leases of others must not wait for it
             if self.failing_since is None:
                 self.failing_since = self._clock.monotonic()
             with logs.of_run(held.stop.run):
-                log.warning("the lease was not renewed, will be tried again: %s", error)
+                trace = None if isinstance(error, LedgerError) else error
+                log.warning("the lease was not renewed, will be tried again: %s", error, exc_info=trace)
         else:
             self.failing_since = None
             if claim.asked_to_stop is not None:

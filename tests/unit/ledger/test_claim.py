@@ -1,6 +1,8 @@
 """A claim in hand: renewed, completed, lost; with answers that are lost, and threads that race."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Sequence
 from datetime import timedelta
 from types import SimpleNamespace
@@ -12,6 +14,8 @@ from rota.envelope import Envelope
 from rota.errors import LeaseLostError, LedgerError
 from rota.ledger import Claim, Ledger, Record, State, claim
 from rota.ledger.rules import LockWanted, Request
+from rota.locks.base import Place
+from rota.locks.in_store import StoreLocks
 from rota.run import Outcome
 from rota.stores.base import Write
 from rota.stores.memory import MemoryStore
@@ -199,6 +203,32 @@ def test_one_that_the_lock_has_given_away_is_lost(ledger: Ledger, store: Store, 
         mine.renew()
     assert mine.is_lost(clock.monotonic())
     assert mine.complete(Outcome.CANCELLED, "") is True, "the run itself is still its own"
+
+
+def test_a_place_that_another_delivery_took_anew_is_still_the_run_s(store: Store, clock: FakeClock) -> None:
+    """Two deliveries take it at once; the one that took it first gets the run."""
+    locks, lock = StoreLocks(MemoryStore(clock)), LockWanted(key="one", provider="zoo")
+    ledger = Ledger(store, locks={"zoo": locks}, clock=clock)
+    mine = claimed(ledger, lock=lock)
+    assert isinstance(locks.take("one", "a@a@1", due=clock.now(), lease=LEASE), Place)
+    clock.advance(20)
+    mine.renew()
+    assert not mine.is_lost(clock.monotonic())
+    assert mine.complete(Outcome.SUCCEEDED, "") is True
+    assert isinstance(ledger.claim(request("a@2", lock=lock)), Claim), "its place is free"
+
+
+@pytest.mark.parametrize("retry", [False, True])
+def test_a_completed_one_leaves_memory_at_once(ledger: Ledger, clock: FakeClock, retry: bool) -> None:
+    mine = claimed(ledger)
+    assert mine.complete(Outcome.FAILED, "ValueError", retry_at=clock.now() if retry else None) is True
+    gone = weakref.ref(mine)
+    gc.disable()
+    try:
+        del mine
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("lock", [None, LockWanted(key="one")])

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from rota import Manifest, backends
 from rota.errors import LeaseLostError, LedgerError, LockNotAcquiredError
 from rota.locks import Lease, Locks, lock
 from rota.locks.base import Place
@@ -179,11 +180,60 @@ def test_it_is_lost_when_another_has_it_and_that_one_keeps_it(
         document = store.get(lock_key("report"))
         assert document is not None
         holder = document.body["holders"][0]["id"]
-        provider.take("report", holder, due=datetime.now(UTC), lease=timedelta(hours=1))
+        provider.release(Place(key="report", holder=holder, token=lease.token))
+        provider.take("report", "somebody", due=datetime.now(UTC), lease=timedelta(hours=1))
         eventually(lambda: lease.is_lost)
         with pytest.raises(LeaseLostError, match="another holds it"):
             lease.check()
     assert holders(store) == 1, "it is not released: it is another's"
+
+
+def test_an_error_of_the_provider_s_own_ends_no_renewals(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, quick: timedelta
+) -> None:
+    errors, renew = [ConnectionResetError("gone")], provider.renew
+
+    def fails_once(place: Place, *, lease: timedelta) -> Place | None:
+        if errors:
+            raise errors.pop()
+        return renew(place, lease=lease)
+
+    monkeypatch.setattr(lock, "SHORTEST", timedelta())
+    monkeypatch.setattr(provider, "renew", fails_once)
+    with Locks(provider)("report", lease=2 * quick) as lease:
+        eventually(lambda: provider.renewals)
+        assert not lease.is_lost
+
+
+def test_a_block_is_told_that_a_run_waits_which_cancels_it(provider: Provider, quick: timedelta) -> None:
+    with Locks(provider)("report", lease=quick) as lease:
+        assert (lease.stop_requested, lease.stop_reason) == (False, None)
+        provider.take("report", "work@1", due=datetime.now(UTC), lease=quick, overlap="cancel_running")
+        eventually(lambda: lease.stop_requested)
+        assert lease.stop_reason == "work@1 takes over"
+        assert not lease.is_lost
+
+
+def test_locks_of_a_deployment_ask_for_nothing_until_they_are_used_and_anew_in_a_forked_process(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def locks(manifest: str) -> Provider:
+        asked.append(manifest)
+        return provider
+
+    monkeypatch.setattr(backends, "locks", locks)
+    deployed = Locks.of(Manifest(name="shop", jobs=[]))
+    assert asked == []
+    for _ in range(2):
+        with deployed("report"):
+            pass
+    assert asked == ["shop"]
+    monkeypatch.setattr(lock.os, "getpid", lambda: -1)
+    with deployed("report"):
+        pass
+    assert asked == ["shop", "shop"]
 
 
 def test_an_honest_clock_tells_that_it_is_lost_even_if_no_thread_does(provider: Provider) -> None:

@@ -127,6 +127,23 @@ def test_a_ledger_that_does_not_answer_for_a_while_costs_nothing(
     }
 
 
+def test_an_error_of_one_renewal_keeps_no_other_waiting(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    odd, other = scene.start("r2"), scene.start("r1")
+
+    def fails() -> None:
+        raise ConnectionResetError("gone")
+
+    assert odd.stop.claim is not None
+    odd.stop.claim.renew = fails  # type: ignore[method-assign] # as a provider of locks may
+    scene.live_for(10)
+    assert scene.renewer.failing_since is None, "the last one was renewed"
+    assert scene.lease_left == LEASE
+    assert other.stop.reason is None
+    (record,) = caplog.records
+    assert record.message == "the lease was not renewed, will be tried again: gone"
+    assert record.exc_info is not None
+
+
 def test_who_cannot_renew_is_told_before_anyone_may_take_the_run_over(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
