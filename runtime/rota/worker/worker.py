@@ -42,13 +42,15 @@ class Worker:
     `stop` waits for an open poll, so that what it catches goes back at once. `hand_back_delay`: how long, about, a run
     of a job unknown here stays away, 30 seconds unless given. `backend`, `ledger` and `clock` replace SQS, the
     deployment's ledger and the machine's clock, for tests and other backends; with a `backend` and no `ledger`, nothing
-    is on record. `locks` has the providers that `Lock(provider=...)` names.
+    is on record. `locks` has the providers that `Lock(provider=...)` names, for the deployment's ledger; another has
+    its own: `Ledger(store, locks=...)`.
 
     `start()` installs no signal handlers. In a web server it stops at exit, or with its `lifespan`:
     `FastAPI(lifespan=worker.lifespan)`. Under a preloading server (gunicorn --preload) its threads start in the
     children.
 
-    Raises `ManifestError` for a queue that no job of the manifest names, or a concurrency under 1.
+    Raises `ManifestError` for a queue that no job of the manifest names, or a concurrency under 1; `SettingsError` for
+    `locks` beside a `ledger` or a `backend`.
     """
 
     def __init__(
@@ -85,6 +87,12 @@ class Worker:
             raise ManifestError(f"manifest {manifest.name!r} has no job, so there is no queue to consume")
         if concurrency < 1:
             raise ManifestError(f"concurrency must be at least 1; got {concurrency}")
+        if locks and (ledger is not None or backend is not None):
+            beside = "ledger" if ledger is not None else "backend"
+            raise SettingsError(
+                f"locks= is for the deployment's ledger, and {beside}= replaces that; "
+                "give the providers to a ledger: Worker(ledger=Ledger(store, locks=...))"
+            )
 
     @property
     def started(self) -> bool:

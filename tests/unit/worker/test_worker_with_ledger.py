@@ -15,7 +15,9 @@ import pytest
 from rota import Client, Job, Lock, Manifest, Outcome, Queue, Retry, Run, SettingsError, Worker
 from rota.envelope import Envelope
 from rota.ledger import State
+from rota.locks.in_store import StoreLocks
 from rota.queues.base import Outgoing
+from rota.stores.memory import MemoryStore
 from rota.testing import MemoryBackend
 
 if TYPE_CHECKING:
@@ -72,6 +74,14 @@ def eventually(condition: Callable[[], object], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not come about"
         time.sleep(0.005)
+
+
+@pytest.mark.parametrize("given", ["ledger", "backend"])
+def test_providers_that_would_be_ignored_are_refused(scene: Scene, given: str) -> None:
+    scene.declare(lambda: None, lock=Lock(provider="zoo"))
+    options: dict[str, Any] = {"ledger": scene.fleet.ledger} if given == "ledger" else {"backend": scene.backend}
+    with pytest.raises(SettingsError, match=f"locks= is for the deployment's ledger, and {given}= replaces that"):
+        Worker(scene.manifest, locks={"zoo": StoreLocks(MemoryStore())}, **options)
 
 
 def test_an_occurrence_that_is_delivered_twenty_times_runs_once(scene: Scene) -> None:
