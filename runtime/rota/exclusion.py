@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from rota.errors import ManifestError
+from rota.errors import ManifestError, PayloadError
 from rota.validators import count_problem, duration_problem, name_problem
 
 Overlap = Literal["skip", "wait", "cancel_running"]
@@ -77,10 +77,16 @@ def fields_of(key: str) -> list[str]:
 
 
 def fill(key: str, payload: Any) -> str:
-    """The key of one run. Raises `ValueError` for one that comes out too long, or is no text in UTF-8."""
+    """The key of one run. Raises `PayloadError` for one that comes out too long, or is no text in UTF-8."""
     filled = string.Formatter().vformat(key, (), {name: getattr(payload, name) for name in fields_of(key)})
-    if (size := len(filled.encode())) > MAX_KEY:
-        raise ValueError(f"key {key!r} has {size} bytes with its fields filled in, at most {MAX_KEY} are taken")
+    try:
+        size = len(filled.encode())
+    except UnicodeEncodeError as error:
+        raise PayloadError(f"key {key!r} is no text in UTF-8 with its fields filled in: {error}") from None
+    if size > MAX_KEY:
+        raise PayloadError(
+            f"key {key!r} is too long: {size} bytes with its fields filled in, at most {MAX_KEY} are taken"
+        )
     return filled
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from rota.errors import ManifestError
+from rota.errors import ManifestError, PayloadError
 from rota.exclusion import MAX_KEY, Lock, Unique, fields_of, fields_problem, fill
 
 HOUR = timedelta(hours=1)
@@ -39,14 +39,14 @@ def test_a_key_is_filled_with_the_payload_s_values() -> None:
 
 def test_a_key_that_a_value_makes_too_long_for_dynamodb_is_refused() -> None:
     assert fill("{tenant}", Order(tenant="x" * MAX_KEY)) == "x" * MAX_KEY
-    with pytest.raises(ValueError, match=re.escape("key '{tenant}' has 501 bytes with its fields filled in")):
+    with pytest.raises(PayloadError, match=re.escape("key '{tenant}' is too long: 501 bytes with its fields")):
         fill("{tenant}", Order(tenant="x" * (MAX_KEY + 1)))
-    with pytest.raises(ValueError, match="has 502 bytes"):
+    with pytest.raises(PayloadError, match="502 bytes"):
         fill("{tenant}", Order(tenant="ü" * 251))
 
 
 def test_a_value_that_is_no_text_is_refused() -> None:
-    with pytest.raises(ValueError, match="surrogates not allowed"):
+    with pytest.raises(PayloadError, match="surrogates not allowed"):
         fill("{tenant}", Order(tenant="\ud800"))
 
 
