@@ -67,9 +67,10 @@ class Admission:
             return dead(replace(envelope, redrives=redrives), answer.record.reason, Outcome.FAILED)
         if isinstance(answer, Finished):
             return Verdict(Outcome.SKIPPED, f"it is on record as {answer.record.outcome}", Acknowledge())
-        if isinstance(answer, Refuse):
+        if isinstance(answer, Refuse) and answer.record.outcome is Outcome.SKIPPED:
             return Verdict(Outcome.SKIPPED, answer.record.reason, Acknowledge())
-        return dead(envelope, answer.reason, Outcome.FAILED)
+        reason = answer.record.reason if isinstance(answer, Refuse) else answer.reason
+        return dead(envelope, reason, Outcome.FAILED)
 
     def refuse(self, job: Job[Any], envelope: Envelope, reason: str) -> None:
         """Put on record that the run cannot be attempted. Raises `LedgerError` where the ledger does not answer."""
@@ -93,6 +94,7 @@ class Admission:
             target=job.target.name,
             server=self._server,
             lease=lease_of(job.target.visibility_timeout),
+            max_deliveries=job.target.max_deliveries,
             skip=skip,
             lock=LockWanted(
                 key=exclusion.fill(job.lock_key, payload),
@@ -122,7 +124,7 @@ def late(job: Job[Any], envelope: Envelope, now: datetime) -> str | None:
         deadline = LATE
     if deadline is not None and now - due > deadline:
         return f"start deadline: {now - due} late, at most {deadline} are allowed"
-    if job.catch_up == "latest" and envelope.scheduled_at is not None:
+    if job.catch_up == "latest" and job.enabled and envelope.scheduled_at is not None:
         following = _following(job, envelope.scheduled_at)
         if following is not None and following <= now:
             return f"catch up: the occurrence of {instant_text(following)} is due already"

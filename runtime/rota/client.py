@@ -90,6 +90,11 @@ class Client:
             )
         if problem := duration_problem("delay", delay, least=timedelta(), most=MAX_DELAY):
             raise EnqueueError(f"job {job.name!r}: {problem}. SQS holds a message back for 15 minutes at the most")
+        if job.start_deadline is not None and delay > job.start_deadline:
+            raise EnqueueError(
+                f"job {job.name!r}: delay {delay} is longer than its start_deadline {job.start_deadline}: the run "
+                "would be skipped; give a shorter delay, or the job a later deadline"
+            )
         now = self._clock.now()
         digest = payload_digest(job.payload)
         runs = [Envelope.new(job.name, _encode(job, payload), now=now, digest=digest) for payload in payloads]

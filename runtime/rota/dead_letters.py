@@ -64,6 +64,8 @@ class DeadRun:
 
 def read(letter: Letter, *, place: Place, queue: str, manifest: Manifest, names: Names) -> DeadRun:
     """What a letter says. Never raises for what is in it."""
+    if letter.moved:  # as it was: what stands beside it, if anything, is of an earlier time that it lay here
+        letter = letter._replace(attributes={})
     said = letter.attributes
     again, problem = None, ""
     try:

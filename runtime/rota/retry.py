@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from rota.errors import ManifestError
-from rota.failures import exception_name_problem
+from rota.failures import Failure, exception_name_problem
 from rota.validators import count_problem, duration_problem
 
 _ZERO, _DAY = timedelta(), timedelta(days=1)
@@ -56,6 +56,10 @@ class Retry:
             problems += [f"{field}: {problem}" for entry in given if (problem := exception_name_problem(entry))]
         if found := [problem for problem in problems if problem]:
             raise ManifestError.of("Retry", found)
+
+    def applies_to(self, failure: Failure) -> bool:
+        """Whether an attempt that failed so is tried again, as far as the exception goes."""
+        return not failure.matches(self.give_up_on) and (not self.on or failure.matches(self.on))
 
     def wait_after(self, attempt: int, *, chance: random.Random) -> timedelta:
         """How long to wait after `attempt` (counted from 1) has failed."""

@@ -13,7 +13,7 @@ from rota.async_handlers import event_loop
 from rota.clock import Clock
 from rota.digests import payload_digest
 from rota.envelope import Envelope
-from rota.errors import LedgerError, RotaError
+from rota.errors import BackendError, LedgerError, RotaError
 from rota.failures import Failure, printable, told
 from rota.ledger import Claim, Ledger
 from rota.manifest import MAX_DELAY, Job, Manifest
@@ -103,6 +103,8 @@ class Runner:
             if envelope.digest is not None and envelope.digest != payload_digest(job.payload):
                 return self._hand_back(job, envelope, f"its payload is of another version: {_said(error)}")
             return self._unreadable(job, body, envelope, "payload cannot be read", error)
+        if envelope.handed_back_at is not None:
+            envelope = replace(envelope, handed_back_at=None)  # this server can read it: the hour is over
         admitted = self._admission.ask(job, payload, envelope)
         if isinstance(admitted, Verdict):
             is_dead = isinstance(admitted.settle, DeadLetter)
@@ -164,7 +166,7 @@ class Runner:
         final = None
         if failure.give_up:
             final = f"given up: {failure.said}"
-        elif failure.matches(retry.give_up_on) or (retry.on and not failure.matches(retry.on)):
+        elif failure.retry_after is None and not retry.applies_to(failure):
             final = f"not to be tried again: {failure.said}"
         elif envelope.attempt >= attempts:
             final = f"attempts exhausted ({attempts}): {failure.said}"
@@ -190,13 +192,13 @@ class Runner:
             return verdict
         try:
             if claim.complete(verdict.outcome, verdict.reason, retry_at=retry_at):
-                return verdict
-        except LedgerError as error:
+                return replace(verdict, on_record=True)
+        except BackendError as error:
             return self._not_on_record(verdict.outcome, error)
         log.error("another server has taken this run over: its outcome %s does not count here", verdict.outcome)
         return Verdict(Outcome.ABANDONED, "taken over by another server", Leave())
 
-    def _not_on_record(self, outcome: Outcome, error: LedgerError) -> Verdict:
+    def _not_on_record(self, outcome: Outcome, error: BackendError) -> Verdict:
         log.error("the outcome %s could not be put on record, the run may run again: %s", outcome, error)
         return Verdict(None, f"not on record: {error}", Leave())
 
@@ -246,7 +248,7 @@ class Runner:
         try:
             if job is not None:
                 self._admission.refuse(job, envelope, verdict.reason)
-        except LedgerError as error:
+        except Exception as error:  # noqa: BLE001 - whatever cannot be put on record is dead-lettered all the same
             log.warning("run %s is not on record: %s", envelope.run, error)
         return verdict
 

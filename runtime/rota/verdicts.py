@@ -1,7 +1,7 @@
 """What is to be done with a message, and the dead letters among that."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from rota.envelope import Envelope
@@ -49,6 +49,8 @@ class Verdict:
     outcome: Outcome | None
     reason: str
     settle: Acknowledge | SendAgain | DeadLetter | Leave
+    on_record: bool = field(default=False, compare=False)
+    """Whether the ledger has it: then it holds, whoever has the message by now."""
 
 
 def fitting(envelope: Envelope, attributes: dict[str, str] | None = None) -> str:

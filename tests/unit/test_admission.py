@@ -405,3 +405,15 @@ def test_the_run_that_has_a_key_keeps_it_through_its_attempts(fleet: Fleet) -> N
     assert isinstance(verdict.settle, SendAgain)
     assert fleet.deliver(runner, verdict.settle.body).outcome is Outcome.SUCCEEDED
     assert fleet.deliver(runner, enqueued("first")).reason == "it is on record as succeeded"
+
+
+def test_a_job_that_is_switched_off_has_no_later_occurrence_that_would_do() -> None:
+    job = Job[None](
+        name="work",
+        handler="shop:work",
+        target=Queue(name="billing"),
+        schedule=Every(HOUR),
+        catch_up="latest",
+        enabled=False,
+    )
+    assert late(job, due(), NOW + 3 * HOUR) is None

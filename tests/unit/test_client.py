@@ -200,3 +200,11 @@ def test_a_service_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(backend, "send", silent)
     with pytest.raises(BackendError, match="timeout"):
         Client(shop, backend=backend).enqueue(tidy_up)
+
+
+def test_a_delay_beyond_the_start_deadline_is_refused(backend: MemoryBackend) -> None:
+    hasty = Job(name="hasty", handler="shop:tidy", target=reports, start_deadline=timedelta(minutes=5))
+    client = Client(Manifest(name="shop", jobs=[hasty]), backend=backend)
+    with pytest.raises(EnqueueError, match=r"job 'hasty': delay 0:10:00 is longer than its start_deadline 0:05:00"):
+        client.enqueue(hasty, delay=timedelta(minutes=10))
+    client.enqueue(hasty, delay=timedelta(minutes=5))

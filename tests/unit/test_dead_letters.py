@@ -76,6 +76,15 @@ def test_what_sqs_moved_itself_says_so_and_its_redrive_is_counted_now(before, af
     assert found.again == Envelope(job="plain", run="r", redrives=after)
 
 
+def test_what_was_sent_back_whole_and_then_killed_its_workers_says_so():
+    letter = written(dead(Envelope(job="plain", run="r"), "of the first time", Outcome.FAILED, error="x")).letter
+    names = Names("shop", "default")
+    moved = letter._replace(moved=True)
+    found = read(moved, place=Place.DEAD_LETTERS, queue="reports", manifest=manifest, names=names)
+    assert (found.reason, found.attempts, found.error) == (WORKERS_DIED, "", "")
+    assert found.again == Envelope(job="plain", run="r", redrives=2)
+
+
 def test_what_lies_as_it_came_is_counted_now():
     body = Envelope(job="plain", run="r", payload={"kind": 1}).encode()
     found = written(dead_as_it_came(body, "cannot be settled: x", Envelope.decode(body)))

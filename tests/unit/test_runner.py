@@ -200,7 +200,7 @@ def test_a_dead_letter_that_is_sent_again_as_it_lies_has_all_its_attempts(fleet:
     runner = fleet.runner(failing(KeyError("x")), retry=Retry(attempts=2))
     came = replace(NEW, attempt=2, handed_back_at=NOW, not_before=NOW, redrives=3, redriven_by="ada")
     body, _ = dead(fleet.deliver(runner, came))
-    assert Envelope.decode(body) == replace(NEW, redrives=4, redriven_by="ada", error="KeyError: 'x'")
+    assert Envelope.decode(body) == replace(NEW, redrives=4, error="KeyError: 'x'")
     assert again(fleet.deliver(runner, body)).attempt == 2
 
 
@@ -462,13 +462,35 @@ def test_every_delivery_of_an_occurrence_has_one_run_id(fleet: Fleet) -> None:
         Envelope(job="work", scheduled_at=due),
         Envelope(job="work", fired_at=due),
         Envelope(job="work", fired_at=due + 59 * SECOND),
-        Envelope(job="work", fired_at=due + 23 * HOUR),
+        Envelope(job="work", fired_at=due + 120 * SECOND),
     ):
         fleet.deliver(runner, envelope)
     assert {run.id for run in fleet.runs} == {"work@2026-01-01T02:00:00Z"}
     assert {run.scheduled_at for run in fleet.runs} == {due}
     fleet.deliver(runner, Envelope(job="work", fired_at=due + 24 * HOUR))
     assert fleet.runs[-1].id == "work@2026-01-02T02:00:00Z"
+
+
+@pytest.mark.parametrize("late", [timedelta(), 40 * SECOND])
+def test_what_a_rule_of_another_schedule_fires_is_not_taken_for_an_occurrence_that_has_run(
+    fleet: Fleet, late: timedelta
+) -> None:
+    """An hourly rule, at a server that knows the job as daily: whichever of the two is the older."""
+    daily = fleet.runner(schedule=Cron("0 2 * * *"), ledger=True)
+    fleet.clock.advance(6 * 3600)
+    for hour in (2, 3, 4, 5):
+        verdict = fleet.deliver(daily, Envelope(job="work", fired_at=NOW + hour * HOUR + late))
+        assert verdict.outcome is Outcome.SUCCEEDED
+    assert [run.scheduled_at for run in fleet.runs] == [NOW + hour * HOUR for hour in (2, 3, 4, 5)]
+    hourly = fleet.runner(schedule=Cron("0 * * * *"), ledger=True)
+    duplicate = fleet.deliver(hourly, Envelope(job="work", fired_at=NOW + 5 * HOUR + late))
+    assert duplicate.reason == "it is on record as succeeded", "both know it as one"
+
+
+def test_what_a_rule_of_another_schedule_fires_is_as_late_as_its_own_time(fleet: Fleet) -> None:
+    daily = fleet.runner(schedule=Cron("0 2 * * *"), start_deadline=HOUR, ledger=True)
+    fleet.clock.advance(5 * 3600)
+    assert fleet.deliver(daily, Envelope(job="work", fired_at=NOW + 5 * HOUR)).outcome is Outcome.SUCCEEDED
 
 
 @given(seconds=st.integers(0, 10**8))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rota import GiveUp, LedgerError, Lock, Outcome, Retry, RetryAfter, Run, Unique
+from rota import GiveUp, LedgerError, Lock, Outcome, Queue, Retry, RetryAfter, Run, Unique
 from rota.digests import payload_digest
 from rota.envelope import Envelope
 from rota.ledger import State
@@ -377,7 +377,7 @@ def test_what_can_be_read_runs_whatever_its_digest(fleet: Fleet) -> None:
 def test_a_key_that_comes_out_too_long_is_a_dead_letter_on_record(fleet: Fleet) -> None:
     runner = fleet.runner(ledger=True, payload=Report, lock=Lock(key="kind:{kind}"))
     verdict = fleet.deliver(runner, replace(DUE, payload={"kind": "x" * 600}))
-    assert "has 605 bytes with its fields filled in, at most 500 are taken" in verdict.reason
+    assert "is too long: 605 bytes with its fields filled in, at most 500 are taken" in verdict.reason
     assert dead(verdict).redrives == 1
     assert fleet.record.outcome is Outcome.FAILED
 
@@ -491,3 +491,43 @@ def test_what_is_skipped_costs_one_write(fleet: Fleet) -> None:
     fleet.clock.advance(HOUR)
     fleet.deliver(fleet.runner(ledger=True, start_deadline=MINUTE), DUE)
     assert len(fleet.store.writes) == 1
+
+
+def test_retry_after_waits_whatever_the_retry_says_of_exceptions(fleet: Fleet) -> None:
+    runner = fleet.runner(failing(RetryAfter(60)), ledger=True, retry=Retry(on=[ConnectionError]))
+    assert delay(fleet.deliver(runner, DUE)) == 60
+
+
+def test_an_outcome_on_record_holds_whoever_has_the_message(fleet: Fleet) -> None:
+    runner = fleet.runner(failing(ValueError("x")), ledger=True)
+    assert fleet.deliver(runner, DUE).on_record
+    plain = fleet.deliver(fleet.runner(failing(ValueError("x"))), ENQUEUED)
+    assert not plain.on_record
+
+
+def test_a_run_that_can_be_read_here_has_its_hour_of_hand_backs_anew(fleet: Fleet) -> None:
+    runner = fleet.runner(ledger=True)
+    waits = replace(DUE, not_before=NOW + HOUR, handed_back_at=NOW - HOUR)
+    assert again(fleet.deliver(runner, waits)).handed_back_at is None
+
+
+def test_a_run_that_kills_its_servers_is_given_up_and_dead_lettered(fleet: Fleet) -> None:
+    fleet.runner(ledger=True)
+    queue = Queue(name="billing", max_deliveries=3)
+
+    def die(run: Run) -> None:
+        fleet.runs.append(run)
+        fleet.clock.advance(LEASE + MARGIN)  # nobody renews for it
+        fleet.store.silent = True  # nor does it complete
+
+    verdicts: list[Verdict] = []
+    for _ in range(3):
+        fleet.store.silent = False
+        verdicts.append(fleet.deliver(fleet.runner(die, ledger=True, target=queue), DUE))
+    fleet.store.silent = False
+    fleet.clock.advance(LEASE + MARGIN)
+    last = fleet.deliver(fleet.runner(die, ledger=True, target=queue), DUE)
+    assert len(fleet.runs) == 3
+    assert all(isinstance(verdict.settle, Leave) for verdict in verdicts)
+    assert dead(last).redrives == 1
+    assert last.reason == fleet.record.reason == "deliveries exhausted: 3 of its servers died"

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from rota.envelope import instant_text, read_instant
-from rota.ledger.rules import KEEP, LockWanted, Request, UniqueWanted
+from rota.ledger.rules import KEEP, LockWanted, Request, UniqueWanted, overlaps
 from rota.locks.in_store import state_of
 from rota.locks.rules import Taken, lock_key
 from rota.stores.base import Document, Key
@@ -49,8 +49,11 @@ class Guard(Protocol):
     once: bool
     """Whether a run that was claimed before is not asked again."""
 
-    def ask(self, document: Document | None, request: Request, now: datetime, token: int) -> Admitted | Denied | Waits:
-        """May the run start at `now`, going by what stands at `key`? `token` is the least that it may get."""
+    def ask(
+        self, document: Document | None, request: Request, now: datetime, *, token: int, waits: bool
+    ) -> Admitted | Denied | Waits:
+        """May the run start at `now`, going by what stands at `key`? `token` is the least that it may get; with
+        `waits`, it would rather wait than be denied."""
         ...
 
     def left(self, document: Document | None, request: Request) -> Mapping[str, Any] | None:
@@ -68,18 +71,23 @@ class LockGuard:
         self._wanted = wanted
         self.key = lock_key(wanted.key)
 
-    def ask(self, document: Document | None, request: Request, now: datetime, token: int) -> Admitted | Denied | Waits:
+    def ask(
+        self, document: Document | None, request: Request, now: datetime, *, token: int, waits: bool
+    ) -> Admitted | Denied | Waits:
         wanted = self._wanted
-        answer = state_of(document).ask(
-            request.holder,
-            now=now,
-            due=request.due or now,
-            lease=request.lease,
-            limit=wanted.limit,
-            overlap=wanted.overlap,
-            hold_at_least=wanted.hold_at_least,
-            least_token=token,
-        )
+        for overlap in overlaps(wanted, waits=waits):
+            answer = state_of(document).ask(
+                request.holder,
+                now=now,
+                due=request.due or now,
+                lease=request.lease,
+                limit=wanted.limit,
+                overlap=overlap,
+                hold_at_least=wanted.hold_at_least,
+                least_token=token,
+            )
+            if answer.state is not None:
+                break
         if isinstance(answer, Taken):
             return Admitted(body=answer.state.body(), token=answer.token)
         reason = f"lock {wanted.key!r}: {answer.reason}"
@@ -109,7 +117,9 @@ class UniqueGuard:
         document: Document | None,
         request: Request,
         now: datetime,
+        *,
         token: int,  # noqa: ARG002 - it gives none
+        waits: bool,  # noqa: ARG002 - another's window does not end by waiting a little
     ) -> Admitted | Denied | Waits:
         at = request.due or now
         runs: dict[str, str] = dict(document.body["runs"]) if document else {}

@@ -60,6 +60,7 @@ class Ledger:
         key, guards, provider = request.key, guards_of(request), self._provider(request)
         # Mostly nothing is on record of a first attempt: the write itself finds out, and saves a read.
         is_read = provider is not None or request.envelope.attempt > 1 or request.envelope.redrives > 0
+        is_read = is_read or (request.lock is not None and request.lock.overlap != "skip")  # it may have to wait
         document = self._store.get(key) if is_read else None
         for _ in tries():
             was_claimed = document is not None and bool(Record.read(document.body).token)
@@ -145,8 +146,11 @@ def _decide(
     if not isinstance(decision, Start):
         return decision, []
     record, admissions = decision.record, []
+    waits = rules.waits_for_lock(before, request)
     for guard, found in beside:
-        answer = guard.ask(found, request, now, record.token)
+        answer = guard.ask(found, request, now, token=record.token, waits=waits)
+        if isinstance(answer, Denied) and waits and not guard.once:
+            return _waits(answer.reason, _last_tried(before, request), now), []
         if isinstance(answer, Denied):
             record = rules.refused(before, request, Outcome.SKIPPED, answer.reason, now)
             return Refuse(record=record), _refusal(document, record, request, beside, now)
@@ -179,22 +183,33 @@ def _take(
     """The same decision with a place in a lock that another service keeps; or what becomes of the run without one."""
     lock = request.lock
     assert lock is not None  # noqa: S101 - for mypy: who has a provider has a lock
-    answer = provider.take(
-        lock.key,
-        request.holder,
-        due=request.due or now,
-        lease=request.lease,
-        limit=lock.limit,
-        overlap=lock.overlap,
-        hold_at_least=lock.hold_at_least,
-        least_token=start.record.token,
-    )
+    waits = rules.waits_for_lock(_record(document), request)
+    for overlap in rules.overlaps(lock, waits=waits):
+        answer = provider.take(
+            lock.key,
+            request.holder,
+            due=request.due or now,
+            lease=request.lease,
+            limit=lock.limit,
+            overlap=overlap,
+            hold_at_least=lock.hold_at_least,
+            least_token=start.record.token,
+        )
+        if isinstance(answer, Place) or answer.state is not None:
+            break
     if isinstance(answer, Place):
         return Start(record=replace(start.record, token=answer.token)), answer
     reason = f"lock {lock.key!r}: {answer.reason}"
     if answer.state is not None:
         return _waits(reason, answer.since, now), None
+    if waits:
+        return _waits(reason, _last_tried(_record(document), request), now), None
     return Refuse(record=rules.refused(_record(document), request, Outcome.SKIPPED, reason, now)), None
+
+
+def _last_tried(record: Record | None, request: Request) -> datetime | None:
+    """Since when a run without a place among those who wait has come back."""
+    return (record.claimed_at if record else None) or request.due
 
 
 def _waits(reason: str, since: datetime | None, now: datetime) -> PutBack:

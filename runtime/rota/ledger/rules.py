@@ -1,5 +1,6 @@
 """What may become of a delivery, by what is on record of its run: pure rules. docs/ledger.md says them in words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -46,6 +47,8 @@ class Request:
     unique: UniqueWanted | None = None
     skip: str | None = None
     """Why the run should not start any more, if it has not; None where it may."""
+    max_deliveries: int = 20
+    """How many of its servers may die before the run is given up: SQS does not count what is put back meanwhile."""
 
     @property
     def due(self) -> datetime | None:
@@ -105,16 +108,17 @@ def decide(record: Record | None, request: Request, now: datetime) -> Start | Re
         return _first(request, now)
     # What a person has sent again counts more than what is on record, except that it has been done, or runs.
     redriven = _is_redriven(record, request)
-    if record.state is State.FINISHED:
-        again = redriven and record.outcome is not Outcome.SUCCEEDED
-        return Start(record=_claimed(record, request, now)) if again else Finished(record=record)
-    if record.state is State.WAITING:
-        if record.not_before is not None and now < record.not_before and not redriven:
-            return PutBack(until=record.not_before, reason=f"attempt {record.attempt} is not due")
-        return Start(record=_claimed(record, request, now))
-    free_at = (record.lease_until or now) + MARGIN
-    if now < free_at:
-        return PutBack(until=free_at, reason=f"runs on {record.server}")
+    if record.state is State.FINISHED and not (redriven and record.outcome is not Outcome.SUCCEEDED):
+        return Finished(record=record)
+    if record.state is State.WAITING and record.not_before is not None and now < record.not_before and not redriven:
+        return PutBack(until=record.not_before, reason=f"attempt {record.attempt} is not due")
+    if record.state is State.RUNNING:
+        free_at = (record.lease_until or now) + MARGIN
+        if now < free_at:
+            return PutBack(until=free_at, reason=f"runs on {record.server}")
+        if (died := record.abandoned + 1) >= request.max_deliveries and not redriven:
+            reason = f"deliveries exhausted: {died} of its servers died"
+            return Refuse(record=refused(record, request, Outcome.FAILED, reason, now))
     return Start(record=_claimed(record, request, now))
 
 
@@ -136,7 +140,8 @@ def _first(request: Request, now: datetime) -> Start | Refuse | TooOld:
 def _before(record: Record | None, request: Request, now: datetime) -> Record:
     """The run as it stands before what is done to it at `now`: what its last holder left is in its history."""
     if record is not None and record.state is State.RUNNING:
-        record = record.ended(Outcome.ABANDONED, "its lease ended", now=now)
+        left = record.ended(Outcome.ABANDONED, "its lease ended", now=now)
+        record = replace(left, abandoned=record.abandoned + 1)
     if record is None or record.state is State.FINISHED or _is_redriven(record, request):
         return _fresh(request, record)
     return record
@@ -145,6 +150,24 @@ def _before(record: Record | None, request: Request, now: datetime) -> Record:
 def _is_redriven(record: Record, request: Request) -> bool:
     """Whether a person has sent the run again since the record was written: then it has all its attempts anew."""
     return request.envelope.redrives > record.redrives
+
+
+def waits_for_lock(record: Record | None, request: Request) -> bool:
+    """Whether a run that finds its lock full waits, whatever its overlap: one that has started is not dropped for
+    having failed or lost its server, nor one that a person has sent again. But the newest counts where a newer run may
+    stop it."""
+    if request.envelope.redrives or (record is not None and record.redrives):
+        return True
+    started = record is not None and record.token > 0
+    return started and request.lock is not None and request.lock.overlap != "cancel_running"
+
+
+def overlaps(lock: LockWanted, *, waits: bool) -> Sequence[Overlap]:
+    """As what to ask for a place, one after the other until it is taken or waited for. A run that waits in any case
+    still stops an older one where it may."""
+    if not waits:
+        return [lock.overlap]
+    return ["cancel_running", "wait"] if lock.overlap == "cancel_running" else ["wait"]
 
 
 def _fresh(request: Request, before: Record | None) -> Record:
@@ -195,11 +218,24 @@ def refused(record: Record | None, request: Request, outcome: Outcome, reason: s
 
 def completed(record: Record, outcome: Outcome, reason: str, now: datetime) -> Record:
     """The run with its one outcome."""
-    ended, said = record.ended(outcome, reason, now=now), shortened(reason)
-    return replace(ended, state=State.FINISHED, outcome=outcome, reason=said, finished_at=now, lease_until=None)
+    return replace(
+        record.ended(outcome, reason, now=now),
+        state=State.FINISHED,
+        outcome=outcome,
+        reason=shortened(reason),
+        finished_at=now,
+        lease_until=None,
+        abandoned=0,
+    )
 
 
 def retried(record: Record, reason: str, now: datetime, *, not_before: datetime) -> Record:
     """The run with a failed attempt, waiting for the next."""
-    ended = record.ended(Outcome.FAILED, reason, now=now)
-    return replace(ended, state=State.WAITING, attempt=record.attempt + 1, not_before=not_before, lease_until=None)
+    return replace(
+        record.ended(Outcome.FAILED, reason, now=now),
+        state=State.WAITING,
+        attempt=record.attempt + 1,
+        not_before=not_before,
+        lease_until=None,
+        abandoned=0,
+    )

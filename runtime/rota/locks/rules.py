@@ -10,7 +10,7 @@ from rota.exclusion import Overlap
 from rota.leases import MARGIN
 from rota.stores.base import Key
 
-WAITER_KEEPS = timedelta(minutes=1)
+WAITER_KEEPS = timedelta(minutes=5)
 """For how long a waiter that does not ask again keeps its place."""
 
 
@@ -119,12 +119,13 @@ class LockState:
         if overlap == "skip":
             return Full(state=None, reason=f"held by {by}" if by else f"next is {waiter.id if waiter else 'nobody'}")
         if cancels:
-            if all(one.due > due for one in others):
+            older = [one for one in others if one.due <= due]
+            if not older:
                 return Full(state=None, reason=f"held by {by}, which {'is' if len(others) == 1 else 'are'} newer")
-            others = tuple(
-                one if one.due > due else replace(one, asked_to_stop=one.asked_to_stop or f"{holder} takes over")
-                for one in others
-            )
+            if not any(one.asked_to_stop for one in others):  # one place is enough
+                oldest = min(older, key=lambda one: one.due)
+                leaving = replace(oldest, asked_to_stop=f"{holder} takes over")
+                others = tuple(leaving if one is oldest else one for one in others)
         since = self.waiter.since if self.waiter and self.waiter.id == holder else now
         mine = Waiter(id=holder, since=since, until=now + WAITER_KEEPS, due=due)
         return Full(state=replace(self, holders=others, waiter=mine), reason=f"waits for {by}", since=since)

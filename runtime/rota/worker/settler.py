@@ -47,7 +47,7 @@ class Settler:
             if isinstance(action, Leave):
                 log.warning("a run of queue %s is left to the queue: %s", self._source.name, verdict.reason)
                 self._keeper.forget(held)
-            elif held.is_lost(self._clock.monotonic()):
+            elif held.is_lost(self._clock.monotonic()) and not verdict.on_record:
                 # The message is, or will be, another's: sending it again would make two of one.
                 log.warning("a run of queue %s was lost before it failed; left to its new holder", self._source.name)
                 self._keeper.forget(held)
@@ -129,7 +129,8 @@ class Settler:
         now = self._clock.monotonic()
         again = [held for held in batch if held.receipt in failed and not held.is_lost(now) and not self._stopping]
         if lost := len(failed) - len(again):
-            log.error("%d finished runs of queue %s were not acknowledged, and will run again", lost, self._source.name)
+            says = "%d finished runs of queue %s were not acknowledged: those that are not on record will run again"
+            log.error(says, lost, self._source.name)
         for held in batch:
             if held not in again:
                 self._keeper.forget(held)

@@ -1,7 +1,9 @@
 """The ledger where its state machine does not go: requests counted, slow answers, locks of other providers, lists."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
+from math import ceil
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from rota.ledger.guards import REMEMBERED
 from rota.ledger.rules import Finished, LockWanted, PutBack, Refuse, Request, UniqueWanted
 from rota.locks.base import Place
 from rota.locks.in_store import StoreLocks
+from rota.queues.base import Outgoing
+from rota.queues.memory import MemoryQueue
 from rota.run import Outcome
 from rota.stores.base import Document, Key, Write
 from rota.stores.memory import MemoryStore
@@ -89,6 +93,14 @@ def test_a_run_without_a_lock_takes_two_writes_and_no_read(ledger: Ledger, store
 def test_one_with_a_lock_takes_two_transactions_and_a_read_for_each(ledger: Ledger, store: Counted) -> None:
     claimed(ledger, request("a@1", LockWanted(key="one"))).complete(Outcome.SUCCEEDED, "")
     assert store.asked == ["get lock#one", "write run#a lock#one"] * 2
+
+
+def test_one_that_waits_takes_two_reads_and_a_write_each_time_it_asks(ledger: Ledger, store: Counted) -> None:
+    lock = LockWanted(key="one", overlap="wait")
+    claimed(ledger, request("a@1", lock))
+    store.asked.clear()
+    assert isinstance(ledger.claim(request("a@2", lock)), PutBack)
+    assert store.asked == ["get run#a", "get lock#one", "write lock#one"]
 
 
 # Slow answers
@@ -172,6 +184,136 @@ def test_a_waiter_that_will_not_start_makes_way(ledger: Ledger) -> None:
     late = Request(**vars(request("a@2", lock)) | {"skip": "start deadline"})
     assert isinstance(ledger.claim(late), Refuse)
     first.complete(Outcome.SUCCEEDED, "")
+    claimed(ledger, request("a@3", lock))
+
+
+# Runs that a full lock does not drop
+
+
+KEPT_BY = pytest.mark.parametrize("kept_by", [None, "zoo"])
+
+
+@KEPT_BY
+def test_a_retry_that_finds_its_lock_full_waits_and_is_next(
+    ledger: Ledger, clock: FakeClock, kept_by: str | None
+) -> None:
+    lock = LockWanted(key="one", provider=kept_by)
+    claimed(ledger, request("a@1", lock)).complete(Outcome.FAILED, "", retry_at=clock.now() + 10 * SECOND)
+    clock.advance(10)
+    other = claimed(ledger, request("a@2", lock))
+    for attempt in (2, 1):  # whatever number the message has
+        back = ledger.claim(request("a@1", lock, attempt=attempt))
+        assert isinstance(back, PutBack)
+        assert back.reason == "lock 'one': waits for a@a@2"
+    other.complete(Outcome.SUCCEEDED, "")
+    new = ledger.claim(request("a@3", lock))
+    assert isinstance(new, Refuse), "the one that waits is next"
+    assert claimed(ledger, request("a@1", lock, attempt=2)).record.attempt == 2
+
+
+@KEPT_BY
+@pytest.mark.parametrize("overlap", ["skip", "wait"])
+def test_a_run_whose_server_died_and_whose_place_another_waits_for_is_put_back_without_one(
+    ledger: Ledger, clock: FakeClock, overlap: Any, kept_by: str | None
+) -> None:
+    lock = LockWanted(key="one", overlap=overlap, provider=kept_by)
+    waiting = LockWanted(key="one", overlap="wait", provider=kept_by)
+    claimed(ledger, request("a@1", lock))
+    clock.advance(30)
+    assert isinstance(ledger.claim(request("a@2", waiting)), PutBack)
+    clock.advance(26)
+    back = ledger.claim(request("a@1", lock))
+    assert isinstance(back, PutBack), back
+    assert back.reason == "lock 'one': already waiting: a@a@2"
+    assert back.until - clock.now() == 14 * SECOND, "a quarter of the time since it was claimed"
+    second = claimed(ledger, request("a@2", waiting))
+    second.complete(Outcome.SUCCEEDED, "")
+    assert claimed(ledger, request("a@1", lock)).record.abandoned == 1
+
+
+@KEPT_BY
+@pytest.mark.parametrize("overlap", ["skip", "wait", "cancel_running"])
+def test_a_redriven_run_that_finds_its_lock_full_waits_even_for_a_newer_one(
+    ledger: Ledger, clock: FakeClock, overlap: Any, kept_by: str | None
+) -> None:
+    lock, start = LockWanted(key="one", overlap=overlap, provider=kept_by), clock.now()
+    claimed(ledger, request("a@1", lock, enqueued_at=start)).complete(Outcome.FAILED, "")
+    other = claimed(ledger, request("a@2", lock, enqueued_at=start + SECOND))
+    assert isinstance(ledger.claim(request("a@1", lock, enqueued_at=start, redrives=1)), PutBack)
+    other.renew()
+    assert other.asked_to_stop is None
+    other.complete(Outcome.SUCCEEDED, "")
+    again = claimed(ledger, request("a@1", lock, enqueued_at=start, redrives=1))
+    again.complete(Outcome.FAILED, "", retry_at=clock.now())
+    claimed(ledger, request("a@3", lock, enqueued_at=start + 2 * SECOND))
+    late = ledger.claim(request("a@1", lock, enqueued_at=start))  # of its messages, one from before
+    assert isinstance(late, PutBack), late
+
+
+@KEPT_BY
+def test_one_that_is_newer_still_stops_the_older(ledger: Ledger, clock: FakeClock, kept_by: str | None) -> None:
+    lock, start = LockWanted(key="one", overlap="cancel_running", provider=kept_by), clock.now()
+    claimed(ledger, request("a@2", lock, enqueued_at=start + SECOND)).complete(Outcome.FAILED, "")
+    older = claimed(ledger, request("a@1", lock, enqueued_at=start))
+    assert isinstance(ledger.claim(request("a@2", lock, enqueued_at=start + SECOND, redrives=1)), PutBack)
+    older.renew()
+    assert older.asked_to_stop == "a@a@2 takes over"
+
+
+@KEPT_BY
+def test_where_the_newest_counts_a_retry_is_skipped_for_a_newer_run(
+    ledger: Ledger, clock: FakeClock, kept_by: str | None
+) -> None:
+    lock, start = LockWanted(key="one", overlap="cancel_running", provider=kept_by), clock.now()
+    claimed(ledger, request("a@1", lock, enqueued_at=start)).complete(Outcome.FAILED, "", retry_at=start)
+    claimed(ledger, request("a@2", lock, enqueued_at=start + SECOND))
+    answer = ledger.claim(request("a@1", lock, enqueued_at=start, attempt=2))
+    assert isinstance(answer, Refuse)
+    assert answer.record.reason == "lock 'one': held by a@a@2, which is newer"
+
+
+# Runs that kill their server
+
+
+@pytest.mark.parametrize(("visibility", "dies_after"), [(10, 3), (30, 25)])
+def test_a_run_that_kills_its_server_each_time_ends_though_put_backs_keep_sqs_from_counting(
+    ledger: Ledger, clock: FakeClock, visibility: float, dies_after: float
+) -> None:
+    dead = MemoryQueue(clock=clock)
+    queue = MemoryQueue(visibility_timeout=visibility, clock=clock, dead_letters=dead, max_deliveries=4)
+    queue.send([Outgoing("a@1")])
+    asked = replace(request("a@1"), lease=timedelta(seconds=15), max_deliveries=4)
+    starts, put_backs, answer = 0, 0, None
+    while not isinstance(answer, Refuse):
+        assert starts <= 4
+        if not (messages := queue.receive(1, 0)):
+            clock.advance(1)
+            continue
+        answer = ledger.claim(asked)
+        if isinstance(answer, Claim):
+            starts += 1
+            clock.advance(dies_after)
+        elif isinstance(answer, PutBack):
+            put_backs += 1
+            queue.send([Outgoing("a@1", ceil((answer.until - clock.now()).total_seconds()))])
+            queue.delete([messages[0].receipt])
+    assert starts == 4
+    assert put_backs > 0
+    assert (answer.record.outcome, answer.record.reason) == (
+        Outcome.FAILED,
+        "deliveries exhausted: 4 of its servers died",
+    )
+    assert len(dead) == 0
+
+
+def test_what_is_given_up_waits_for_its_lock_no_more(ledger: Ledger, clock: FakeClock) -> None:
+    lock = LockWanted(key="one", overlap="wait")
+    claimed(ledger, request("a@1", lock))
+    clock.advance(55)
+    other = claimed(ledger, request("a@2", lock))
+    assert isinstance(ledger.claim(request("a@1", lock)), PutBack)
+    assert isinstance(ledger.claim(replace(request("a@1", lock), max_deliveries=1)), Refuse)
+    other.complete(Outcome.SUCCEEDED, "")
     claimed(ledger, request("a@3", lock))
 
 

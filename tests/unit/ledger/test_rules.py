@@ -157,3 +157,84 @@ def test_a_redrive_gives_a_run_whose_workers_died_all_its_attempts_at_once(state
     before = replace(claimed, state=state, attempt=3, not_before=NOW + timedelta(hours=1))
     after = started(before, request(redrives=1), NOW + 55 * SECOND)
     assert (after.attempt, after.not_before) == (1, None)
+
+
+# Servers that die
+
+
+def taken_over(record: Record | None, times: int, **fields: Any) -> Record:
+    """The run after so many of its servers have died, one lease after another."""
+    for _ in range(times):
+        assert record is not None
+        assert record.lease_until is not None
+        record = started(record, request(**fields), record.lease_until + 5 * SECOND)
+    assert record is not None
+    return record
+
+
+def limited(most: int, **fields: Any) -> Request:
+    return replace(request(**fields), max_deliveries=most)
+
+
+def test_a_run_whose_servers_die_is_given_up_after_as_many_starts_as_max_deliveries() -> None:
+    third = taken_over(running(attempt=4), 2)
+    assert (third.attempt, third.abandoned) == (4, 2)
+    late = NOW + timedelta(hours=1)
+    assert started(third, limited(4), late).abandoned == 3
+    decision = rules.decide(third, limited(3), late)
+    assert isinstance(decision, Refuse)
+    record = decision.record
+    assert (record.state, record.outcome, record.abandoned) == (State.FINISHED, Outcome.FAILED, 3)
+    assert record.reason == "deliveries exhausted: 3 of its servers died"
+    assert [one.outcome for one in record.history] == [Outcome.ABANDONED] * 3
+    assert rules.decide(record, limited(3), late) == Finished(record=record)
+
+
+def test_of_one_delivery_none_is_a_second_start() -> None:
+    assert isinstance(rules.decide(running(), limited(1), NOW + timedelta(hours=1)), Refuse)
+
+
+def test_while_its_lease_lasts_nobody_is_dead() -> None:
+    third = taken_over(running(), 2)
+    assert isinstance(rules.decide(third, limited(3), third.claimed_at or NOW), PutBack)
+
+
+def test_an_attempt_that_ended_by_itself_begins_the_count_anew() -> None:
+    third = taken_over(running(), 2)
+    waiting = rules.retried(third, "ValueError", NOW, not_before=NOW)
+    assert waiting.abandoned == started(waiting, request()).abandoned == 0
+    assert rules.completed(third, Outcome.SUCCEEDED, "", NOW).abandoned == 0
+
+
+def test_a_redrive_begins_it_anew_too_whether_the_run_was_given_up_or_not() -> None:
+    late = NOW + timedelta(hours=1)
+    third = taken_over(running(), 2)
+    given_up = rules.decide(third, limited(3), late)
+    assert isinstance(given_up, Refuse)
+    for before in (third, given_up.record):
+        again = started(before, limited(3, redrives=1), late)
+        assert (again.abandoned, again.attempt) == (0, 1)
+        assert started(again, limited(3, redrives=1), late + timedelta(hours=1)).abandoned == 1
+
+
+# Who is not dropped by its lock
+
+
+@pytest.mark.parametrize(
+    ("record", "redrives", "overlap", "waits"),
+    [
+        (None, 0, "skip", False),
+        (running(token=0), 0, "skip", False),
+        (running(), 0, "skip", True),
+        (running(), 0, "wait", True),
+        (running(), 0, "cancel_running", False),
+        (running(redrives=1), 0, "cancel_running", True),
+        (running(), 1, "cancel_running", True),
+        (None, 1, "skip", True),
+    ],
+)
+def test_a_run_that_has_started_or_was_redriven_waits_for_its_lock(
+    record: Record | None, redrives: int, overlap: Any, waits: bool
+) -> None:
+    asked = request(lock=LockWanted(key="one", overlap=overlap), redrives=redrives)
+    assert rules.waits_for_lock(record, asked) is waits

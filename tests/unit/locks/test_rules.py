@@ -1,6 +1,7 @@
 """Who holds a lock: each row of docs/ledger.md's table, and who comes back."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -81,10 +82,10 @@ def test_one_waits_and_others_are_refused() -> None:
     assert taken(free, "b", overlap="wait").waiter is None
 
 
-def test_a_waiter_that_has_not_asked_for_a_minute_has_lost_its_place() -> None:
+def test_a_waiter_that_has_not_asked_for_five_minutes_has_lost_its_place() -> None:
     state = waits(taken(LockState(), "a"), "b").released("a", now=NOW)
-    refused(state, "c", NOW + WAITER_KEEPS - SECOND)
-    assert taken(state, "c", NOW + WAITER_KEEPS).waiter is None
+    refused(state, "c", NOW + 299 * SECOND)
+    assert taken(state, "c", NOW + 300 * SECOND).waiter is None
 
 
 def test_a_waiter_that_asks_again_keeps_its_place_longer() -> None:
@@ -95,7 +96,7 @@ def test_a_waiter_that_asks_again_keeps_its_place_longer() -> None:
 
 def test_a_waiter_has_waited_since_it_first_asked_and_another_in_its_place_since_then() -> None:
     state = taken(LockState(), "a", lease=10 * WAITER_KEEPS)
-    for holder, at, since in (("b", 0, 0), ("b", 20, 0), ("b", 90, 0), ("c", 150, 150), ("b", 210, 210)):
+    for holder, at, since in (("b", 0, 0), ("b", 20, 0), ("b", 319, 0), ("c", 619, 619), ("b", 919, 919)):
         now = NOW + at * SECOND
         answer = ask(state, holder, now, overlap="wait", due=NOW - 100 * SECOND)
         assert isinstance(answer, Full)
@@ -120,14 +121,26 @@ def test_a_waiter_that_gives_up_makes_way() -> None:
     assert (left.waiter, left.holders) == (None, state.holders)
 
 
-def test_holders_are_asked_to_stop_by_the_first_who_cancels_them() -> None:
-    state = taken(taken(LockState(), "a", limit=2), "b", limit=2)
+def test_one_holder_is_asked_to_stop_by_the_first_who_cancels_it() -> None:
+    """The oldest, and no other for as long as it is there: one place is enough."""
+    state = taken(taken(LockState(), "a", limit=2), "b", limit=2, due=NOW - SECOND)
     asked = waits(state, "c", overlap="cancel_running", limit=2)
-    assert [one.asked_to_stop for one in asked.holders] == ["c takes over", "c takes over"]
+    assert [one.asked_to_stop for one in asked.holders] == [None, "c takes over"]
     newer = waits(asked, "d", overlap="cancel_running", limit=2, due=NOW + SECOND)
-    assert [one.asked_to_stop for one in newer.holders] == ["c takes over", "c takes over"]
+    assert [one.asked_to_stop for one in newer.holders] == [None, "c takes over"]
     assert newer.waiter is not None
     assert newer.waiter.id == "d"
+    entered = taken(newer.released("b", now=NOW), "d", overlap="cancel_running", limit=2, due=NOW + SECOND)
+    last = waits(entered, "e", overlap="cancel_running", limit=2, due=NOW + 2 * SECOND)
+    assert [one.asked_to_stop for one in last.holders] == ["e takes over", None]
+
+
+def test_nobody_is_asked_while_a_newer_one_is_about_to_leave() -> None:
+    state = taken(LockState(), "new", limit=2, due=NOW + SECOND)
+    leaving = replace(state.holders[0], asked_to_stop="somebody takes over")
+    state = taken(replace(state, holders=(leaving,)), "old", limit=2, due=NOW - SECOND)
+    asked = waits(state, "between", overlap="cancel_running", limit=2)
+    assert [one.asked_to_stop for one in asked.holders] == ["somebody takes over", None]
 
 
 def test_an_older_run_does_not_stop_a_newer_one_and_is_refused() -> None:

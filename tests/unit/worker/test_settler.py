@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -272,3 +273,11 @@ def test_a_hand_back_that_ends_after_the_stop_leaves_no_second_message(scene: Sc
     scene.settler.stop()
     scene.settler.hand_back(batch)
     assert len(scene.queue) == 3
+
+
+@pytest.mark.parametrize("verdict", [AGAIN, DEAD])
+def test_what_is_on_record_is_sent_on_though_its_message_was_lost(scene: Scene, verdict: Verdict) -> None:
+    (held,) = scene.receive()
+    held.lose()
+    scene.settler.settle(held, replace(verdict, on_record=True))
+    assert len(scene.queue.waiting) + len(scene.dead.waiting) == 1
