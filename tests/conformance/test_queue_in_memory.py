@@ -141,5 +141,5 @@ def test_what_a_queue_moves_by_itself_keeps_its_id_and_its_time() -> None:
     clock.advance(2)
     backend.queue("billing").receive(1, 0)
     (letter,) = backend.dead_letters("billing").letters(10, 30)
-    assert letter.sent_at == sent_at
+    assert (letter.sent_at, letter.moved) == (sent_at, True)
     assert backend.undelivered("billing").letters(10, 30) == []

@@ -84,6 +84,17 @@ class LettersOnSqs:
         assert (letter.body, letter.attributes) == ("poison", {})
 
 
+def test_what_sqs_moved_by_itself_says_so(told: tuple[SqsQueue, Stubber]) -> None:
+    queue, service = told
+    moved = {"SentTimestamp": "1000", "DeadLetterQueueSourceArn": f"{ARN}queue"}
+    messages = [
+        {"MessageId": str(number), "ReceiptHandle": "r", "Body": "b", "Attributes": attributes}
+        for number, attributes in enumerate([moved, {"SentTimestamp": "1000"}])
+    ]
+    service.add_response("receive_message", {"Messages": messages})
+    assert [letter.moved for letter in queue.letters(10, 30)] == [True, False]
+
+
 def differs(who: str, how: str) -> pytest.MarkDecorator:
     """Where a stand-in is known to differ from SQS; fails once it no longer does."""
     return pytest.mark.xfail(strict=True, reason=f"{who} {how}")

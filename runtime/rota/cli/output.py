@@ -39,8 +39,8 @@ def print_table(
 ) -> None:
     """Aligned columns, without those that are empty in every row.
 
-    The last ones, where the terminal is too narrow for them, stand below their row. `styles` are those of cells that
-    read so.
+    The last ones, where the terminal is too narrow for them, stand below their row; the very last, a text, on a line of
+    its own. `styles` are those of cells that read so.
     """
     console = out()
     kept = [index for index in range(len(columns)) if any(row[index] for row in rows)]
@@ -51,8 +51,9 @@ def print_table(
     console.print(_line([name.upper() for name in columns], widths[:fit], "dim", "dim"))
     for row in rows:
         console.print(_line(row, widths[:fit], "bold", "", styles or {}))
-        if below := [f"{name} {cell}" for name, cell in zip(columns[fit:], row[fit:], strict=True) if cell]:
-            console.print(Text(GAP + GAP.join(below), "dim"))
+        for part in (slice(fit, -1), slice(max(fit, len(columns) - 1), None)):
+            if below := [f"{name} {cell}" for name, cell in zip(columns[part], row[part], strict=True) if cell]:
+                console.print(Text(GAP + GAP.join(below), "dim"))
 
 
 def _fitting(widths: Sequence[int], width: int) -> int:

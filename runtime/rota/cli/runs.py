@@ -4,6 +4,7 @@ import heapq
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -137,18 +138,21 @@ def _newest(
         raise typer.BadParameter(f"--after: {after!r} is no cursor; it is in the last line of a page")
     ordered = sorted(jobs, key=lambda each: each.name)
     # Behind the place itself for those whose turn at it was: up to `job`. A space sorts before all that ids go on with.
-    streams = [
-        _of_one(ledger, each.name, (sort if each.name <= job else f"{sort} ") if after else None, begin, page)
-        for each in ordered
-    ]
+    starts = [(sort if each.name <= job else f"{sort} ") if after else None for each in ordered]
+    # At once: each is a request of its own.
+    with ThreadPoolExecutor(8) as pool:
+        pages = pool.map(lambda each, start: ledger.list(each.name, limit=page, after=start), ordered, starts)
+        streams = [_of_one(ledger, each.name, first, begin, page) for each, first in zip(ordered, pages, strict=True)]
     return heapq.merge(*streams, key=lambda found: found.sort, reverse=True)
 
 
-def _of_one(ledger: "Ledger", job: str, after: str | None, begin: datetime | None, page: int) -> Iterator[Found]:
+def _of_one(
+    ledger: "Ledger", job: str, first: "tuple[Sequence[Record], str | None]", begin: datetime | None, page: int
+) -> Iterator[Found]:
     from rota.ledger.records import key_of
 
+    some, after = first
     while True:
-        some, after = ledger.list(job, limit=page, after=after)
         for record in some:
             due = record.scheduled_at or record.enqueued_at
             sort = key_of(job, record.run, target=record.target, scheduled_at=record.scheduled_at).sort
@@ -159,6 +163,7 @@ def _of_one(ledger: "Ledger", job: str, after: str | None, begin: datetime | Non
             yield Found(sort, record)
         if after is None:
             return
+        some, after = ledger.list(job, limit=page, after=after)
 
 
 def _row(record: "Record", now: datetime) -> list[str]:
@@ -168,10 +173,15 @@ def _row(record: "Record", now: datetime) -> list[str]:
         records.spell_took(records.took(record, now)),
         str(record.attempt) if record.token else "",
         records.spell_time(records.started(record)),
-        record.server,
+        _short(record.server),
         str(record.token) if record.token else "",
         records.one_line(record.reason) if record.outcome != "succeeded" else "",
     ]
+
+
+def _short(server: str) -> str:
+    """Without the domain of its host: "web-1:7"."""
+    return re.sub(r"^([A-Za-z][^.:]*)\.[^:]*", r"\1", server)
 
 
 def _note(jobs: Sequence[Job[Any]]) -> str | None:

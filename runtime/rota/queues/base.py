@@ -36,6 +36,8 @@ class Letter(NamedTuple):
     """Text that its sender put beside the body."""
     sent_at: datetime | None
     """When it was sent; what a queue moved by itself keeps its time."""
+    moved: bool = False
+    """Whether the queue moved it there by itself, after too many deliveries, with all that stood beside it."""
 
 
 class Outgoing(NamedTuple):

@@ -35,6 +35,7 @@ class _Stored:
     receipt: str = ""
     received_at: float = 0
     deliveries: int = 0
+    moved: bool = False
 
 
 @dataclass
@@ -57,8 +58,8 @@ class MemoryQueue:
 
     def letters(self, limit: int, hide: int, *, wait: float = 0) -> list[Letter]:
         return [
-            Letter(stored.outgoing.body, stored.receipt, stored.id, stored.outgoing.attributes, stored.sent_at)
-            for stored in self._catch(limit, wait, hide)
+            Letter(s.outgoing.body, s.receipt, s.id, s.outgoing.attributes, s.sent_at, s.moved)
+            for s in self._catch(limit, wait, hide)
         ]
 
     def _catch(self, limit: int, wait: float, hide: float | None = None) -> list[_Stored]:
@@ -90,7 +91,7 @@ class MemoryQueue:
 
     def keep(self, stored: _Stored) -> None:
         """Take over a message of another queue, with its id and its time."""
-        kept = _Stored(stored.outgoing._replace(delay=0), self.clock.monotonic(), stored.id, stored.sent_at)
+        kept = _Stored(stored.outgoing._replace(delay=0), self.clock.monotonic(), stored.id, stored.sent_at, moved=True)
         with self._lock:
             self._stored.append(kept)
 

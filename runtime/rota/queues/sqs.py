@@ -111,9 +111,8 @@ class SqsQueue:
                 WaitTimeSeconds=round(wait),
                 VisibilityTimeout=hide,
                 MessageAttributeNames=["All"],
-                AttributeNames=[
-                    "SentTimestamp"
-                ],  # the later name of it, MessageSystemAttributeNames, is since 1.34.118
+                # The later name of it, MessageSystemAttributeNames, is since 1.34.118.
+                AttributeNames=["SentTimestamp", "DeadLetterQueueSourceArn"],
             )
         return [_letter(read) for read in answer.get("Messages", ())]
 
@@ -210,13 +209,15 @@ def _told(what: str) -> Iterator[None]:
 
 
 def _letter(read: Any) -> Letter:
-    sent = read.get("Attributes", {}).get("SentTimestamp")
+    system = read.get("Attributes", {})
+    sent = system.get("SentTimestamp")
     return Letter(
         body=read["Body"],
         receipt=read["ReceiptHandle"],
         id=read["MessageId"],
         attributes={name: one.get("StringValue", "") for name, one in read.get("MessageAttributes", {}).items()},
         sent_at=datetime.fromtimestamp(int(sent) / 1000, UTC) if sent else None,
+        moved="DeadLetterQueueSourceArn" in system,
     )
 
 

@@ -44,7 +44,7 @@ def test_columns_that_do_not_fit_stand_below(monkeypatch):
     assert shown(monkeypatch, 42, terminal=True) == (
         "NAME  SOME\none   short\n  long a long text in the last column\ntwo\n  long x [bold]y[/bold] :smile:\n"
     )
-    assert shown(monkeypatch, 2, terminal=True).startswith("NAME\none\n  some short  long a long")
+    assert shown(monkeypatch, 2, terminal=True).startswith("NAME\none\n  some short\n  long a long")
 
 
 def record(**fields):

@@ -4,10 +4,13 @@ import json
 import shlex
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 
 import pytest
 
+from rota.cli.runs import _short
 from rota.errors import LedgerError
+from rota.ledger import Ledger
 from rota.run import Outcome
 
 NIGHT = datetime(
@@ -71,6 +74,29 @@ def test_one_job_as_people_read_it(recorded, run):
     assert failed.endswith("attempts exhausted (3): x y")
     assert more == "more: rota runs close-books --limit 2 --after 'close-books@2126-11-20T02:00:00Z#slow'"
     assert note == "in logs and metrics only, not on record: what is enqueued of close-books"
+
+
+def test_jobs_are_asked_for_at_once(recorded, run, monkeypatch):
+    together, pages = Barrier(3, timeout=30), Ledger.list
+
+    def meets(self, job, **where):
+        together.wait()  # one after the other, nobody would come
+        return pages(self, job, **where)
+
+    monkeypatch.setattr(Ledger, "list", meets)
+    assert listed(run("runs", "--json")[1]) == ALL
+
+
+@pytest.mark.parametrize(
+    ("server", "shown"),
+    [
+        ("ip-10-0-0-1.eu-west-1.compute.internal:7", "ip-10-0-0-1:7"),
+        ("10.0.0.1:7", "10.0.0.1:7"),
+        ("web-1:7", "web-1:7"),
+    ],
+)
+def test_a_servers_domain_is_not_shown(server, shown):
+    assert _short(server) == shown
 
 
 def test_filters(recorded, run):
