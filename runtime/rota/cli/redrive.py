@@ -5,6 +5,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -103,7 +104,7 @@ def redrive(
     summaries = [summary for summary, _ in found]
     notes = [place.unknown for place, at in there if at is None]
     if not (yes or dry_run or run is not None):
-        _ask(job, summaries, move=move)
+        _ask(job, found, move=move)
     if everything and not move and any(summary.depth.total >= MANY for summary in summaries):
         err().print(f"many go letter by letter; --move is faster, but {UNNAMED}", style="dim")
     for summary, at in found:
@@ -136,8 +137,14 @@ def _wanted(job: str | None, run: str | None) -> Callable[[DeadRun], bool]:
     return lambda dead: (job is None or dead.job == job) and (run is None or dead.run == run)
 
 
-def _ask(job: str | None, summaries: Sequence[Summary], *, move: bool) -> None:
-    lying = {str(summary.place): summary.depth.total for summary in summaries if summary.depth.total}
+def _ask(job: str | None, found: Sequence[tuple[Summary, "LetterQueue"]], *, move: bool) -> None:
+    from rota.redrive import peek
+
+    lying = {str(summary.place): summary.depth.total for summary, _ in found if summary.depth.total}
+    if not lying:  # or it is not counted yet: what is sent without a question must not lie there
+        with permitted(), ThreadPoolExecutor(8) as pool:
+            looks = pool.map(lambda each: peek(each[1], 1).looked_at, found)
+            lying = {str(summary.place): count for (summary, _), count in zip(found, looks, strict=True) if count}
     if not lying:
         return
     of = f"the runs of {job} among " if job else ""

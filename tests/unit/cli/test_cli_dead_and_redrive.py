@@ -190,6 +190,13 @@ def test_nobody_is_there_to_ask(dying, run):
     assert dying.waiting("work_dead") == 3
 
 
+def test_what_sqs_has_not_counted_yet_is_asked_about_too(dying, run, monkeypatch):
+    monkeypatch.setattr(SqsQueue, "depth", lambda self: Depth(0, 0))
+    code, out, err = run("redrive", "--all", "--queue", "work")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: nobody is there to ask whether to redrive queue work, dead letters: about 3;")
+
+
 def test_what_to_send_must_be_said_once(operated, run):
     for arguments in ([], ["--all", "--job", "plain"], ["--job", "plain", "--run", "r"], ["--run", "r", "--move"]):
         assert run("redrive", *arguments)[0] == 2
