@@ -56,9 +56,10 @@ class Runner:
         self._admission = Admission(ledger, clock, self._chance)
         self._handlers: dict[str, handlers.Handler] = {}
 
-    def run(self, body: str, *, queue: str, stop: Stop) -> Verdict:
+    def run(self, body: str, *, queue: str, stop: Stop, message: str = "") -> Verdict:
         """Run one delivery. Never raises for what a message or a handler does. Leaves the run, once it is known, as
-        `stop.run`, and its claim as `stop.claim`."""
+        `stop.run`, and its claim as `stop.claim`. `message` is the queue's name of the message, the same at each
+        delivery: the id of a run that has none."""
         try:
             envelope = Envelope.decode(body)
         except Exception as error:  # noqa: BLE001 - whatever a message holds, it is this message's trouble alone
@@ -70,7 +71,8 @@ class Runner:
         try:
             envelope = identified(envelope, job)
             if envelope.fired_at is None:  # else its id follows from a job that is not known here
-                envelope = envelope.identified()
+                # At each delivery the same, or a run that lost its server would be another one after that.
+                envelope = replace(envelope, run=envelope.run or message).identified()
         except Exception as error:  # noqa: BLE001 - such as a time so near the ends of the calendar that a zone exceeds it
             trouble = error
         run = stop.run = Run(

@@ -51,7 +51,7 @@ class AnythingInAnyOrder(RuleBasedStateMachine):
         caught = self.queue.receive(limit, 0)
         assert {message.body for message in caught} <= due
         assert len(caught) == min(limit, 10, len(due))
-        for body, receipt in caught:
+        for body, receipt, _ in caught:
             assert receipt not in self.receipts
             self.receipts = {r: b for r, b in self.receipts.items() if b != body} | {receipt: body}
             self.visible[body] = now + 30

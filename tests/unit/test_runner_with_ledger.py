@@ -14,6 +14,7 @@ from rota import GiveUp, LedgerError, Lock, Outcome, Queue, Retry, RetryAfter, R
 from rota.digests import payload_digest
 from rota.envelope import Envelope
 from rota.ledger import State
+from rota.run import Stop
 from rota.stores.base import Write
 from rota.verdicts import Acknowledge, DeadLetter, Leave, SendAgain, Verdict
 
@@ -531,3 +532,33 @@ def test_a_run_that_kills_its_servers_is_given_up_and_dead_lettered(fleet: Fleet
     assert all(isinstance(verdict.settle, Leave) for verdict in verdicts)
     assert dead(last).redrives == 1
     assert last.reason == fleet.record.reason == "deliveries exhausted: 3 of its servers died"
+
+
+def test_a_run_without_an_id_is_the_same_at_each_delivery_of_its_message(fleet: Fleet) -> None:
+    nameless = Envelope(job="work", enqueued_at=NOW).encode()
+
+    def die() -> None:
+        fleet.store.silent = True  # it does not complete
+
+    unique = Unique(key="all", window=HOUR)
+    first = fleet.runner(die, ledger=True, unique=unique).run(nameless, queue="billing", stop=Stop(), message="m1")
+    assert isinstance(first.settle, Leave)
+    fleet.store.silent = False
+    fleet.clock.advance(LEASE + MARGIN)
+    runner = fleet.runner(ledger=True, unique=unique)
+    assert runner.run(nameless, queue="billing", stop=Stop(), message="m1").outcome is Outcome.SUCCEEDED
+    assert [run.id for run in fleet.runs] == ["m1"]
+    assert runner.run(nameless, queue="billing", stop=Stop(), message="m2").outcome is Outcome.SKIPPED
+
+
+@pytest.mark.parametrize("error", [LedgerError("no answer"), ArithmeticError("Rounded")])
+def test_what_cannot_be_put_on_record_is_a_dead_letter_all_the_same(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(fleet.ledger, "refuse", refuse)
+    unreadable = replace(DUE, payload={"kind": 5})
+    verdict = fleet.deliver(fleet.runner(ledger=True, payload=Report), unreadable)
+    assert dead(verdict).redrives == 1

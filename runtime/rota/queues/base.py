@@ -23,6 +23,8 @@ class Message(NamedTuple):
     body: str
     receipt: str
     """Names this delivery, not the message: a later delivery of the same has another."""
+    id: str = ""
+    """Names the message, whatever the delivery; empty where the service has no such name."""
 
 
 class Letter(NamedTuple):

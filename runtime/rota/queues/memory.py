@@ -54,7 +54,7 @@ class MemoryQueue:
         self._serial = itertools.count()
 
     def receive(self, limit: int, wait: float) -> list[Message]:
-        return [Message(stored.outgoing.body, stored.receipt) for stored in self._catch(limit, wait)]
+        return [Message(stored.outgoing.body, stored.receipt, stored.id) for stored in self._catch(limit, wait)]
 
     def letters(self, limit: int, hide: int, *, wait: float = 0) -> list[Letter]:
         return [

@@ -56,7 +56,7 @@ class SqsQueue:
             answer = self._polling.receive_message(
                 QueueUrl=self._url, MaxNumberOfMessages=min(limit, MAX_BATCH), WaitTimeSeconds=round(wait)
             )
-        return [Message(read["Body"], read["ReceiptHandle"]) for read in answer.get("Messages", ())]
+        return [Message(read["Body"], read["ReceiptHandle"], read["MessageId"]) for read in answer.get("Messages", ())]
 
     def send(self, messages: Sequence[Outgoing]) -> list[SendFailure]:
         # SQS refuses a whole request for one message that is too large.

@@ -54,7 +54,7 @@ class Crew:
                 if held.is_lost(self._clock.monotonic()):  # while it waited: nobody could be asked to extend it
                     self._keeper.forget(held)
                     continue
-                verdict = self._runner.run(held.body, queue=held.source.name, stop=held.stop)
+                verdict = self._runner.run(held.body, queue=held.source.name, stop=held.stop, message=held.message)
                 self._settlers[held.source].settle(held, verdict)
             except BaseException as error:
                 log.exception("a run of queue %s was not settled; SQS will deliver it again", held.source.name)

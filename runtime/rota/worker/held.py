@@ -37,7 +37,7 @@ class Source:
 class Held:
     """A message in hand, from its receipt until it is settled. Times are of the monotonic clock."""
 
-    __slots__ = ("body", "done", "receipt", "received_at", "source", "stop", "visible_at")
+    __slots__ = ("body", "done", "message", "receipt", "received_at", "source", "stop", "visible_at")
 
     def __init__(
         self,
@@ -46,8 +46,10 @@ class Held:
         receipt: str,
         received_at: float,
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        message: str = "",
     ) -> None:
-        self.source, self.body, self.receipt = source, body, receipt
+        self.source, self.body, self.receipt, self.message = source, body, receipt, message
         self.received_at = received_at
         self.visible_at = received_at + source.visibility
         """When SQS gives it to another, unless it is extended before."""

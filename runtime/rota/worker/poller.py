@@ -80,7 +80,7 @@ class Poller:
         # Hidden since the service answered. What the answer took to come is far less than the half of the visibility
         # timeout after which the keeper extends.
         now = self._clock.monotonic()
-        caught = [Held(self._source, body, receipt, now, self._clock.monotonic) for body, receipt in messages]
+        caught = [Held(self._source, m.body, m.receipt, now, self._clock.monotonic, message=m.id) for m in messages]
         self._keeper.keep(caught)
         outside = caught
         try:

@@ -39,7 +39,7 @@ class Scene:
     def receive(self, count: int = 1) -> list[Held]:
         self.queue.send([Outgoing("{}") for _ in range(count)])
         now = self.clock.monotonic()
-        held = [Held(self.source, body, receipt, now) for body, receipt in self.queue.receive(count, 0)]
+        held = [Held(self.source, body, receipt, now) for body, receipt, _ in self.queue.receive(count, 0)]
         self.keeper.keep(held)
         self.room.enter(self.source, held)
         return held

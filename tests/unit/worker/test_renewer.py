@@ -53,7 +53,7 @@ class Scene:
 
     def start(self, run: str = "r1", *, locked: bool = False) -> Held:
         self.queue.send([Outgoing(run)])
-        ((body, receipt),) = self.queue.receive(1, 0)
+        ((body, receipt, _),) = self.queue.receive(1, 0)
         held = Held(self.source, body, receipt, self.clock.monotonic())
         claim = self.ledger.claim(self.request(run, locked=locked))
         assert isinstance(claim, Claim)

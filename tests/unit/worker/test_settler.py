@@ -37,7 +37,7 @@ class Scene:
         now = self.clock.monotonic()
         held: list[Held] = []
         while len(held) < count:
-            held += [Held(self.source, body, receipt, now) for body, receipt in self.queue.receive(10, 0)]
+            held += [Held(self.source, body, receipt, now) for body, receipt, _ in self.queue.receive(10, 0)]
         self.keeper.keep(held)
         return held
 

@@ -84,6 +84,19 @@ def test_providers_that_would_be_ignored_are_refused(scene: Scene, given: str) -
         Worker(scene.manifest, locks={"zoo": StoreLocks(MemoryStore())}, **options)
 
 
+def test_a_run_that_another_program_enqueued_without_an_id_has_that_of_its_message(scene: Scene) -> None:
+    runs: list[Run] = []
+
+    def work(run: Run) -> None:
+        runs.append(run)
+
+    scene.declare(work)
+    scene.queue.send([Outgoing(Envelope(job="work").encode())])
+    with scene.worker():
+        eventually(lambda: len(scene.queue) == 0)
+    assert [run.id for run in runs] == ["message-0"]
+
+
 def test_an_occurrence_that_is_delivered_twenty_times_runs_once(scene: Scene) -> None:
     runs: list[Run] = []
     go = threading.Event()
