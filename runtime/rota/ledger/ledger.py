@@ -15,7 +15,7 @@ from rota.ledger.claim import Claim, Hold
 from rota.ledger.guards import Denied, Guard, Waits, guards_of
 from rota.ledger.records import Record, State, key_of, partition_of
 from rota.ledger.rules import Finished, PutBack, Refuse, Request, Start, TooOld
-from rota.locks.base import LockProvider, Place
+from rota.locks.base import Foreign, LockProvider, Place
 from rota.run import Outcome
 from rota.stores.base import ConflictError, Document, Key, Store, Write, tries
 
@@ -42,7 +42,8 @@ class Ledger:
     def __init__(
         self, store: Store, *, locks: Mapping[str, LockProvider] | None = None, clock: Clock | None = None
     ) -> None:
-        self._store, self._locks, self._clock = store, dict(locks or {}), clock or SystemClock()
+        self._store, self._clock = store, clock or SystemClock()
+        self._locks = {name: Foreign(provider) for name, provider in (locks or {}).items()}
 
     @property
     def providers(self) -> frozenset[str]:
