@@ -30,8 +30,10 @@ class Lock:
     """How many runs may hold it at once, from 1 to 100."""
     overlap: Overlap = "skip"
     """What happens to a run that finds it full. "skip": it is skipped. "wait": it waits, as the only one of its key;
-    others are skipped. "cancel_running": it waits likewise, and those who hold it are told to stop
-    (`Run.stop_requested`)."""
+    others are skipped. "cancel_running": it waits likewise, and the oldest of those who hold it and are not newer is
+    told to stop (`Run.stop_requested`); where all are newer, it is skipped. A run that has started before, and comes
+    back for a retry or after a crash, waits for its lock under "skip" and "wait"; one that was redriven does under any.
+    """
     hold_at_least: timedelta = _ZERO
     """For how long a place stays taken, even if the run is shorter; up to a day, none unless given. For runs so quick
     that a late duplicate, or a clock that is off, would find the lock free."""

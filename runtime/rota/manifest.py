@@ -49,7 +49,8 @@ class Queue:
     seconds to 12 hours; a job may take longer, for workers extend it while a handler runs."""
     max_deliveries: int = 20
     """After how many deliveries without a settled attempt a run goes to the dead-letter queue, from 1 to 1000. A
-    backstop for runs that kill their worker: retries and hand-backs do not count towards it."""
+    backstop for runs that kill their worker: retries and hand-backs do not count towards it. Nor do put-backs, so the
+    ledger counts the workers that died of a run on record, and gives it up after as many."""
 
     def __post_init__(self) -> None:
         _refuse(

@@ -2,6 +2,7 @@
 """What docs/ledger.md says of runs, locks and unique keys. It knows that page, and not `rota.ledger.rules` nor
 `rota.locks.rules`, whose answers are held against it: of the former it has the names of the answers alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -15,7 +16,9 @@ from rota.ledger.rules import Finished, PutBack, Refuse, TooOld
 from rota.run import Outcome
 
 MARGIN = timedelta(seconds=5)
-WAITER_KEEPS = timedelta(minutes=1)
+WAITER_KEEPS = timedelta(minutes=5)
+MAX_DELIVERIES = 3
+"""How many of a run's servers may die, few so that it happens."""
 WINDOW = timedelta(minutes=1)
 NEVER_BEFORE = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -45,6 +48,9 @@ class RunModel:
     attempts_sent: int = 1
     redrives_sent: int = 0
     redrives: int = 0
+    died: int = 0
+    """How many of its servers have, since an attempt last ended."""
+    claimed_at: datetime | None = None
     token: int = 0
     lease_until: datetime = NEVER_BEFORE
     not_before: datetime = NEVER_BEFORE
@@ -120,11 +126,13 @@ class Model:
                 return Refuse
         if not self.is_candidate(run, envelope):
             return Finished if run.state == "finished" else PutBack
+        if self.gives_up(run, envelope):
+            return Refuse
         if run.unique and not run.token:
             for name, due in self._unique.get(run.job, {}).items():
                 if name != run.name and abs(due - run.due) < WINDOW:
                     return Refuse
-        return Claim if run.lock is None else self._of_lock(run, self.locks[run.lock])
+        return Claim if run.lock is None else self._of_lock(run, envelope, self.locks[run.lock])
 
     def is_candidate(self, run: RunModel, envelope: Envelope) -> bool:
         """Whether its own record lets it start."""
@@ -135,16 +143,31 @@ class Model:
             return self.now >= run.lease_until + MARGIN
         return run.state == "none" or redriven or self.now >= run.not_before
 
-    def _of_lock(self, run: RunModel, lock: LockModel) -> type[Answer]:
+    def gives_up(self, run: RunModel, envelope: Envelope) -> bool:
+        """Whether it would be taken over, but too many of its servers have died."""
+        is_new = envelope.redrives > run.redrives
+        return run.state == "running" and run.died + 1 >= MAX_DELIVERIES and not is_new
+
+    def _of_lock(self, run: RunModel, envelope: Envelope, lock: LockModel) -> type[Answer]:
         """What the table of the locks says to a run that may start for all else."""
         others, is_next = self._others(run, lock), self._waiter_before(run, lock) is None
         has_its_own = run.name in lock.places and not self._is_free(lock.places[run.name])
         if len(others) + (0 if is_next or has_its_own else 1) < lock.limit:
             return Claim
+        if self.is_kept(run, envelope):
+            return PutBack
         if run.overlap == "skip" or not is_next:
             return Refuse
-        is_oldest = run.due < min(one.run.due for one in others)
-        return Refuse if run.overlap == "cancel_running" and is_oldest else PutBack
+        return Refuse if run.overlap == "cancel_running" and self._is_oldest(run, others) else PutBack
+
+    def is_kept(self, run: RunModel, envelope: Envelope) -> bool:
+        """Whether its lock does not drop it: a person has sent it again, or it has started and no newer run counts
+        more."""
+        was_redriven = max(run.redrives, envelope.redrives) > 0
+        return was_redriven or (run.token > 0 and run.overlap != "cancel_running")
+
+    def _is_oldest(self, run: RunModel, others: Sequence[PlaceModel]) -> bool:
+        return all(run.due < one.run.due for one in others)
 
     def _is_free(self, place: PlaceModel) -> bool:
         return self.now >= place.lease_until + MARGIN and self.now >= place.hold_until
@@ -165,6 +188,7 @@ class Model:
     def claimed(self, run: RunModel, envelope: Envelope, token: int, writer: object) -> None:
         """It runs. `writer` is None where the claimer does not know."""
         self._before_start(run, envelope)
+        run.claimed_at = self.now
         assert token > run.token, "a token only grows"
         assert token >= self.now.timestamp() * 1000, "tokens grow over runs"
         run.state, run.outcome = "running", None
@@ -178,17 +202,25 @@ class Model:
             if self._waiter_before(run, lock) is None:
                 lock.waiter = None
             hold_until = self.now + lock.hold if lock.hold else NEVER_BEFORE
+            lock.places.pop(run.name, None)  # of two that are for one instant, who came first is asked to stop
             lock.places[run.name] = PlaceModel(run, run.lease_until, hold_until)
 
     def waits(self, run: RunModel) -> datetime:
-        """It is the one who waits for its lock. Gives when it asks again."""
+        """It waits for its lock, as the one who does, or without a place where another does. Gives when it asks
+        again."""
         assert run.lock is not None
         lock = self.locks[run.lock]
+        if self._waiter_before(run, lock) is not None:
+            return self._asks_again(run.claimed_at or run.due)
         since = lock.waiter.since if lock.waiter is not None and lock.waiter.run is run else self.now
         lock.waiter = WaiterModel(run, since, self.now + WAITER_KEEPS)
-        if run.overlap == "cancel_running":
-            for one in self._others(run, lock):
-                one.asked_to_stop |= one.run.due <= run.due
+        others = self._others(run, lock)
+        may_stop = run.overlap == "cancel_running" and not self._is_oldest(run, others)
+        if may_stop and not any(one.asked_to_stop for one in others):
+            min(others, key=lambda one: one.run.due).asked_to_stop = True
+        return self._asks_again(since)
+
+    def _asks_again(self, since: datetime) -> datetime:
         quarter = (self.now - since) / 4
         return self.now + min(timedelta(seconds=30), max(timedelta(seconds=2), quarter))
 
@@ -207,8 +239,9 @@ class Model:
         """What a new claim, or a refusal, finds."""
         if run.state == "running":
             run.history.append((run.attempt, run.token, Outcome.ABANDONED))
+            run.died += 1
         if run.state in ("none", "finished") or envelope.redrives > run.redrives:
-            run.attempt = envelope.attempt
+            run.attempt, run.died = envelope.attempt, 0
         run.redrives = max(run.redrives, envelope.redrives)
 
     # What becomes of what runs
@@ -231,6 +264,7 @@ class Model:
             if (place := self.place(run)) is not None:
                 place.lease_until = NEVER_BEFORE
         assert run.history[-1] == entry
+        run.died = 0
         if retry_at is None:
             run.state, run.outcome = "finished", outcome
         else:

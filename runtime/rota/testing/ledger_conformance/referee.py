@@ -20,7 +20,7 @@ from rota.stores.base import Store
 from rota.testing.clock import FakeClock
 from rota.testing.ledger_conformance.faulty_store import Fault, FaultyStore, nothing
 from rota.testing.ledger_conformance.machine import Held, Machine
-from rota.testing.ledger_conformance.model import LOCKS, MARGIN, WINDOW, Model, RunModel
+from rota.testing.ledger_conformance.model import LOCKS, MARGIN, MAX_DELIVERIES, WINDOW, Model, RunModel
 
 
 class Referee:
@@ -107,7 +107,8 @@ class Referee:
         if expected is Claim:
             self._claimed(run, envelope, worker, answer if isinstance(answer, Claim) else None)
         elif expected is Refuse:
-            self.model.refused(run, envelope, Outcome.SKIPPED)
+            is_given_up = self.model.gives_up(run, envelope)
+            self.model.refused(run, envelope, Outcome.FAILED if is_given_up else Outcome.SKIPPED)
             if not (self._overtakers and self._is_waiter(request)):  # a duplicate, just before
                 self.model.leaves(run)
         elif expected is PutBack:
@@ -227,4 +228,5 @@ def _request(run: RunModel, worker: Machine, envelope: Envelope, skip: str | Non
         lock=lock,
         unique=UniqueWanted(key="order:7", window=WINDOW) if run.unique else None,
         skip=skip,
+        max_deliveries=MAX_DELIVERIES,
     )

@@ -18,7 +18,7 @@ from rota.testing.clock import FakeClock
 from rota.testing.ledger_conformance.drawn import DECLARED, FAULTS, MESSAGES, USUAL, WHICH, Declared, Message
 from rota.testing.ledger_conformance.faulty_store import Fault
 from rota.testing.ledger_conformance.machine import Held
-from rota.testing.ledger_conformance.model import LOCKS, RunModel
+from rota.testing.ledger_conformance.model import LOCKS, MAX_DELIVERIES, RunModel
 from rota.testing.ledger_conformance.referee import Referee
 
 
@@ -117,12 +117,15 @@ class LedgerConformance(RuleBasedStateMachine):
     @precondition(lambda self: self.referee.deliveries > 15)
     @rule(machine=WHICH)
     def nothing_is_stuck(self, machine: int) -> None:
-        """When all that were at work are gone, each run can be claimed by anyone, one after another."""
+        """When all that were at work are gone, each run can be claimed by anyone, one after another, or is given up."""
         self.referee.deliveries = 0
         for run in self.runs:
             if run.state in ("running", "waiting"):
                 self.clock.advance(301)
                 answer = self.referee.deliver(run, self.referee.machine(machine), run.attempts_sent, 0, None)
+                if run.outcome is Outcome.FAILED:
+                    assert run.died == MAX_DELIVERIES
+                    continue
                 assert isinstance(answer, Claim)
                 self.referee.complete(self.referee.held[-1], Outcome.SUCCEEDED, None)
                 assert run.outcome is Outcome.SUCCEEDED
@@ -156,6 +159,7 @@ class LedgerConformance(RuleBasedStateMachine):
                 continue
             assert (record.state, record.outcome) == (run.state, run.outcome), run.name
             assert (record.attempt, record.token, record.redrives) == (run.attempt, run.token, run.redrives), run.name
+            assert record.abandoned == run.died, run.name
             assert [(one.number, one.token, one.outcome) for one in record.history] == run.history[-20:], run.name
 
     # Of whom
