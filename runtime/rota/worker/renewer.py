@@ -38,6 +38,8 @@ class Renewer:
     def look(self) -> None:
         """One look: the most urgent first."""
         claimed = [(held, claim) for held in self._keeper.held if (claim := held.stop.claim) is not None]
+        if not claimed:
+            self.failing_since = None  # nobody is left who could tell that it answers again
         for held, claim in sorted(claimed, key=lambda one: one[1].held_until):
             now = self._clock.monotonic()
             if claim.renew_at <= now and not claim.is_lost(now):

@@ -254,3 +254,19 @@ def test_an_error_of_its_own_does_not_end_it(scene: Scene, caplog: pytest.LogCap
     thread.join(10)
     assert not thread.is_alive()
     assert [record.message for record in caplog.records] == ["the renewer goes on after an error of its own"]
+
+
+def test_a_failure_is_not_told_of_for_ever_once_its_run_has_ended(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = scene.start()
+
+    def unreachable(writes: Sequence[Write]) -> None:
+        raise LedgerError("no answer")
+
+    monkeypatch.setattr(scene.store.real, "write", unreachable)
+    scene.live_for(15)
+    assert scene.renewer.failing_since is not None
+    scene.keeper.forget(held)
+    scene.live_for(1)
+    assert scene.renewer.failing_since is None
