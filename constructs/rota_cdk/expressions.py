@@ -44,7 +44,8 @@ def schedule_input(job: Job[Any]) -> str:
 
 
 def _with(job: Job[Any], instant: str) -> str:
-    body = Envelope(job=job.name, payload=payload_of(job), digest=payload_digest(job.payload)).encode()
+    envelope = Envelope(job=job.name, payload=payload_of(job), digest=payload_digest(job.payload), post=job.post)
+    body = envelope.encode()
     # In JSON these two stand in strings alone. Neither service can escape them itself, and each would take what stands
     # between them for a placeholder.
     escaped = body.replace("<", "\\u003c").replace(">", "\\u003e")

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
         RotaError,
         ScheduleError,
         SettingsError,
+        SignatureError,
     )
     from rota.exclusion import Lock, Unique
-    from rota.manifest import Job, Manifest, Queue
+    from rota.manifest import Endpoint, EveryServer, Job, Manifest, Queue
     from rota.retry import Retry
     from rota.run import Outcome, Run
     from rota.schedules import Cron, Every, Once, Schedule
@@ -53,8 +54,11 @@ _HOMES = {
     "RotaError": "errors",
     "ScheduleError": "errors",
     "SettingsError": "errors",
+    "SignatureError": "errors",
     "Lock": "exclusion",
     "Unique": "exclusion",
+    "Endpoint": "manifest",
+    "EveryServer": "manifest",
     "Job": "manifest",
     "Manifest": "manifest",
     "Queue": "manifest",
@@ -72,10 +76,12 @@ __all__ = [
     "BackendError",
     "Client",
     "Cron",
+    "Endpoint",
     "EnqueueError",
     "EnqueueFailure",
     "EnvelopeError",
     "Every",
+    "EveryServer",
     "GiveUp",
     "HandlerError",
     "HandlerProcessError",
@@ -98,6 +104,7 @@ __all__ = [
     "Schedule",
     "ScheduleError",
     "SettingsError",
+    "SignatureError",
     "Unique",
     "Worker",
 ]

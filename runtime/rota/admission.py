@@ -75,12 +75,8 @@ class Admission:
     def refuse(self, job: Job[Any], envelope: Envelope, reason: str) -> None:
         """Put on record that the run cannot be attempted. Raises `LedgerError` where the ledger does not answer."""
         if self._ledger is not None and envelope.run and is_on_record(job, envelope):
-            request = Request(
-                envelope=envelope,
-                target=job.target.name,
-                server=self._server,
-                lease=lease_of(job.target.visibility_timeout),
-            )
+            place = place_of(job, envelope)
+            request = Request(envelope=envelope, target=place.name, server=self._server, lease=place.lease)
             self._ledger.refuse(request, Outcome.FAILED, reason)
 
     def _again(self, envelope: Envelope, wait: timedelta, reason: str) -> Verdict:
@@ -89,12 +85,13 @@ class Admission:
     def _request(self, job: Job[Any], payload: Any, envelope: Envelope, skip: str | None) -> Request:
         # A unique key is a matter of who enqueues: an occurrence is one by its instant.
         lock, unique = job.lock, job.unique if envelope.scheduled_at is None else None
+        place = place_of(job, envelope)
         return Request(
             envelope=envelope,
-            target=job.target.name,
+            target=place.name,
             server=self._server,
-            lease=lease_of(job.target.visibility_timeout),
-            max_deliveries=job.target.max_deliveries,
+            lease=place.lease,
+            max_deliveries=place.max_deliveries,
             skip=skip,
             lock=LockWanted(
                 key=exclusion.fill(job.lock_key, payload),
@@ -109,9 +106,30 @@ class Admission:
         )
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a run is, and what the ledger has to know of that."""
+
+    name: str
+    lease: timedelta
+    max_deliveries: int
+
+
+def place_of(job: Job[Any], envelope: Envelope) -> Place:
+    """The place of a run: its endpoint, or the queue of its job."""
+    name = envelope.endpoint
+    for endpoint in job.endpoints if name else ():
+        if name is not None and endpoint.name == name.partition("/")[0]:
+            return Place(name, endpoint.lease, endpoint.max_deliveries)
+    return Place(job.queue.name, lease_of(job.queue.visibility_timeout), job.queue.max_deliveries)
+
+
 def is_on_record(job: Job[Any], envelope: Envelope) -> bool:
-    """Whether the ledger keeps this run: occurrences always, what is enqueued where its job asks for it."""
-    return envelope.scheduled_at is not None or job.lock is not None or job.unique is not None
+    """Whether the ledger keeps this run: occurrences always, and what is posted to an endpoint, where a second request
+    is to be told what became of the first; what is enqueued for workers, if its job asks for it."""
+    if envelope.scheduled_at is not None or envelope.endpoint is not None:
+        return True
+    return job.lock is not None or job.unique is not None
 
 
 def late(job: Job[Any], envelope: Envelope, now: datetime) -> str | None:

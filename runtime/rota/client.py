@@ -97,9 +97,11 @@ class Client:
             )
         now = self._clock.now()
         digest = payload_digest(job.payload)
-        runs = [Envelope.new(job.name, _encode(job, payload), now=now, digest=digest) for payload in payloads]
+        runs = [
+            Envelope.new(job.name, _encode(job, payload), now=now, digest=digest, post=job.post) for payload in payloads
+        ]
         messages = [Outgoing(_body(job, run), delay=int(delay.total_seconds())) for run in runs]
-        failures = sorted(self._backend.queue(job.target.name).send(messages))
+        failures = sorted(self._backend.queue(job.queue.name).send(messages))
         refused = {failed.place: failed.reason for failed in failures}
         if refused:
             raise PartialEnqueueError(

@@ -2,11 +2,13 @@
 page.
 
 Everything but `rota` and `job` may be absent. A rule writes `fired_at`, a schedule `scheduled_at`, a client `run`.
+Where the job's target is an endpoint, `post` says how it is posted, and what is posted has `endpoint` in its place.
 """
 
 import json
 import secrets
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +16,51 @@ from typing import Any
 from rota.errors import EnvelopeError
 
 VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Post:
+    """What the trigger has to know of a job, for it knows no manifest. Durations are seconds."""
+
+    endpoints: tuple[str, ...]
+    """Where to: endpoints by name; with "/*", every server behind one; with "/" and its id, one of these."""
+    timeout: float | None = None
+    """How long an attempt may take; None for no limit."""
+    start_deadline: float | None = None
+    """How long after its instant a run may start; None for no limit of the job's."""
+    attempts: int = 1
+    """How many the job's `Retry` has: for servers that do not count them, in other languages."""
+    idempotent: bool = False
+    """Whether it may run again when nobody knows whether it did."""
+
+    def encode(self) -> dict[str, Any]:
+        """As it stands in a message; what says nothing is left out."""
+        said = {
+            "timeout": self.timeout,
+            "start_deadline": self.start_deadline,
+            "attempts": self.attempts if self.attempts != 1 else None,
+            "idempotent": self.idempotent or None,
+        }
+        return {"endpoints": list(self.endpoints)} | {name: value for name, value in said.items() if value is not None}
+
+    @classmethod
+    def decode(cls, read: object) -> "Post":
+        """The same of a message. Raises `EnvelopeError` that says what is wrong with it."""
+        if not isinstance(read, Mapping):
+            raise EnvelopeError(f"post must be a JSON object; got {read!r}")
+        endpoints = read.get("endpoints")
+        if not isinstance(endpoints, list) or not all(isinstance(one, str) and one for one in endpoints):
+            raise EnvelopeError(f"post: endpoints must be a list of names; got {endpoints!r}")
+        idempotent = read.get("idempotent", False)
+        if not isinstance(idempotent, bool):
+            raise EnvelopeError(f"post: idempotent must be true or false; got {idempotent!r}")
+        return cls(
+            endpoints=tuple(endpoints),
+            timeout=_seconds("timeout", read.get("timeout")),
+            start_deadline=_seconds("start_deadline", read.get("start_deadline")),
+            attempts=_count("post: attempts", read.get("attempts", 1), 1),
+            idempotent=idempotent,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +92,18 @@ class Envelope:
     """How often it has been sent again from the dead letters; one that lies there counts the next one already."""
     redriven_by: str | None = None
     """Who did so last, where rota was asked to."""
+    post: Post | None = None
+    """How the trigger posts it; None for a queue's."""
+    endpoint: str | None = None
+    """Of what is posted: the endpoint that it is for, with "/" and its id if it is for that server alone."""
 
     @classmethod
-    def new(cls, job: str, payload: Any, *, now: datetime, digest: str | None = None) -> "Envelope":
+    def new(
+        cls, job: str, payload: Any, *, now: datetime, digest: str | None = None, post: Post | None = None
+    ) -> "Envelope":
         """A run that a client enqueues at `now`, with an id of its own: it names the job, and sorts by time."""
         run = f"{job}@{instant_text(now)}~{secrets.token_hex(8)}"
-        return cls(job=job, run=run, payload=payload, enqueued_at=now, digest=digest)
+        return cls(job=job, run=run, payload=payload, enqueued_at=now, digest=digest, post=post)
 
     def identified(self) -> "Envelope":
         """The same run with an id: one that another program enqueued without gets its own here."""
@@ -74,6 +127,8 @@ class Envelope:
             written["attempt"] = self.attempt
         if self.redrives:
             written["redrives"] = self.redrives
+        if self.post is not None:
+            written["post"] = self.post.encode()
         # ASCII: SQS refuses some characters that JSON may hold, such as U+FFFF.
         return json.dumps(written, separators=(",", ":"))
 
@@ -102,10 +157,12 @@ class Envelope:
         )
         rest: dict[str, Any] = {name: _text(name, read[name]) for name in _TEXTS if read.get(name) is not None}
         rest |= {name: read_instant(name, read[name]) for name in _INSTANTS if read.get(name) is not None}
+        if read.get("post") is not None:
+            rest["post"] = Post.decode(read["post"])
         return cls(job=job, run=run, payload=read.get("payload"), attempt=attempt, redrives=redrives, **rest)
 
 
-_TEXTS = ("error", "digest", "redriven_by")
+_TEXTS = ("error", "digest", "redriven_by", "endpoint")
 _PLAIN = ("run", "payload", *_TEXTS)
 _INSTANTS = ("scheduled_at", "fired_at", "enqueued_at", "handed_back_at", "not_before")
 
@@ -118,6 +175,15 @@ def _count(name: str, value: object, least: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _MOST:
         raise EnvelopeError(f"{name} must be a whole number from {least} to {_MOST}; got {value!r}")
     return value
+
+
+def _seconds(name: str, value: object) -> float | None:
+    if value is None:
+        return None
+    # By the comparison, which NaN and infinity fail too.
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _MOST:
+        raise EnvelopeError(f"post: {name} must be seconds, above 0 and up to {_MOST}; got {value!r}")
+    return float(value)
 
 
 def _text(name: str, value: object) -> str:

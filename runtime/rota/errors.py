@@ -51,6 +51,10 @@ class SettingsError(RotaError):
     """The deployment's settings cannot be found or read."""
 
 
+class SignatureError(RotaError):
+    """The request is not signed by a key that counts here."""
+
+
 class EnqueueError(RotaError):
     """The run was not enqueued."""
 

@@ -1,11 +1,13 @@
-"""What a user declares: queues, jobs and the manifest that lists them. Frozen data; no I/O, nothing of AWS."""
+"""What a user declares: queues, endpoints, jobs, and the manifest of them. Frozen data; no I/O, nothing of AWS."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal
 
+from rota.envelope import Post
 from rota.errors import ManifestError, PayloadError
 from rota.exclusion import Lock, Unique, fields_problem
 from rota.retry import Retry
@@ -62,17 +64,72 @@ class Queue:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A signed HTTP entrance behind a load balancer: a run that is due is posted there, and one server does it.
+
+    Its servers have the middleware (`rota.endpoint.wsgi`, `rota.endpoint.asgi`), or are of another language and verify
+    the signature themselves. Where it is, `Rota(endpoints=...)` says.
+
+    Raises `ManifestError` for a value outside its limits.
+    """
+
+    name: str
+    path: str = "/jobs"
+    """Where its servers take runs; below it, `<path>/health` is theirs too."""
+    idle_timeout: timedelta = timedelta(seconds=60)
+    """How long its load balancer waits for an answer, from 10 seconds to an hour; 60 seconds, as an ALB does unless
+    told otherwise. A job whose timeout is shorter is answered when it is done, any other with 202 when it begins.
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html"""
+    lease: timedelta = timedelta(seconds=30)
+    """After how long without word from the server that runs it a run may be taken over by another: the time a crash
+    costs. From 15 seconds to 10 minutes; servers renew it while a handler runs."""
+    max_deliveries: int = 20
+    """After how many servers that died of it a run is given up, from 1 to 1000."""
+    ledger: bool = True
+    """Whether its servers claim runs in the ledger of the deployment, as the middleware does. False for servers of
+    another language: a run whose outcome nobody knows is then not posted again, unless its job is idempotent."""
+
+    def __post_init__(self) -> None:
+        _refuse(
+            f"endpoint {self.name!r}",
+            name_problem(self.name),
+            _path_problem(self.path),
+            duration_problem("idle_timeout", self.idle_timeout, least=10 * _SECOND, most=timedelta(hours=1)),
+            duration_problem("lease", self.lease, least=15 * _SECOND, most=timedelta(minutes=10)),
+            count_problem("max_deliveries", self.max_deliveries, least=1, most=1000),
+            None if isinstance(self.ledger, bool) else f"ledger must be True or False; got {self.ledger!r}",
+        )
+
+
+@dataclass(frozen=True)
+class EveryServer:
+    """Every server behind an endpoint that is healthy when the run is due, each with a run of its own."""
+
+    endpoint: Endpoint
+
+    @property
+    def name(self) -> str:
+        """As messages name it: the endpoint's name and "/*"."""
+        return f"{self.endpoint.name}/*"
+
+
+Target = Queue | Endpoint | EveryServer | Sequence[Endpoint | EveryServer]
+"""Where a job's runs go; of several endpoints, each has a run of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job(Generic[P]):
-    """A named unit of work: a handler, the queue its runs go to and, if it has one, the schedule that makes them due.
+    """A named unit of work: a handler, the target of its runs and, if it has one, the schedule that makes them due.
 
     Raises `ManifestError` for a value outside its limits. What concerns payload and input is checked by `Manifest`,
     which names all the problems of all jobs at once.
     """
 
     name: str
-    handler: str
-    """The user's function, as "package.module:function"; imported by workers alone."""
-    target: Queue
+    handler: str = ""
+    """The user's function, as "package.module:function"; imported by the servers that run it alone. To be left out only
+    where these are of another language (`Endpoint(ledger=False)`)."""
+    target: Target
     payload: type[P] | None = None
     """The type of the handler's input, a dataclass or a pydantic model; None where it takes none."""
     input: P | None = None
@@ -95,17 +152,22 @@ class Job(Generic[P]):
     start_deadline: timedelta | None = None
     """A run that has not started so long after its instant (or after it was enqueued) is skipped; up to 7 days, no
     limit unless given. It bounds the wait for a lock as well."""
+    idempotent: bool = False
+    """Whether it does no harm to run it again when nobody knows whether it ran: an endpoint that did not answer, and no
+    ledger that could tell. False sends such a run to the dead letters, for a person to decide."""
     enabled: bool = True
     """False keeps the schedule deployed and silent. Runs already enqueued, and new ones, still run."""
     description: str = ""
     """One line for people: shown by `rota list` and on AWS."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.target, Sequence) and not isinstance(self.target, str):
+            object.__setattr__(self, "target", tuple(self.target))
         _refuse(
             f"job {self.name!r}",
             name_problem(self.name),
-            _handler_problem(self.handler),
-            None if isinstance(self.target, Queue) else f"target must be a Queue; got {self.target!r}",
+            target_problem := _target_problem(self.target),
+            _handler_problem(self.handler) if target_problem or self.handler or not self._is_elsewhere else None,
             None
             if self.schedule is None or isinstance(self.schedule, Schedule)
             else f"schedule must be a Cron, Every or Once; got {self.schedule!r}",
@@ -130,6 +192,40 @@ class Job(Generic[P]):
         )
 
     @property
+    def _is_elsewhere(self) -> bool:
+        """Whether servers of other languages alone run it."""
+        return bool(self.endpoints) and not any(endpoint.ledger for endpoint in self.endpoints)
+
+    @property
+    def targets(self) -> tuple[Queue | Endpoint | EveryServer, ...]:
+        """Its target, or each of them."""
+        return (self.target,) if isinstance(self.target, Queue | Endpoint | EveryServer) else tuple(self.target)
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The endpoints among its targets, each once, in their order; none for a job of a queue."""
+        declared = (one.endpoint if isinstance(one, EveryServer) else one for one in self.targets)
+        return tuple(dict.fromkeys(one for one in declared if isinstance(one, Endpoint)))
+
+    @property
+    def queue(self) -> Queue:
+        """The queue that its messages go to: its target, or for endpoints that of the trigger."""
+        return self.target if isinstance(self.target, Queue) else TRIGGER
+
+    @property
+    def post(self) -> Post | None:
+        """What the trigger has to know of it; None for a job of a queue."""
+        if isinstance(self.target, Queue):
+            return None
+        return Post(
+            endpoints=tuple(target.name for target in self.targets),
+            timeout=self.timeout.total_seconds() if self.timeout else None,
+            start_deadline=self.start_deadline.total_seconds() if self.start_deadline else None,
+            attempts=self.retry.attempts,
+            idempotent=self.idempotent,
+        )
+
+    @property
     def lock_key(self) -> str:
         """The key of its lock, fields of the payload in braces; its name unless the lock has another."""
         return self.name if self.lock is None or self.lock.key is None else self.lock.key
@@ -137,12 +233,12 @@ class Job(Generic[P]):
 
 @dataclass(frozen=True)
 class Manifest:
-    """The immutable list of jobs that one application has; its queues are those that the jobs name.
+    """The immutable list of jobs that one application has; its queues and endpoints are those that the jobs name.
 
     `name` is part of every physical name on AWS: at most 32 lower-case letters, digits and hyphens.
 
-    Raises `ManifestError` that lists every problem: names used twice, a queue declared in two ways, a payload that is
-    neither a dataclass nor a pydantic model, an input that is missing or does not fit its payload.
+    Raises `ManifestError` that lists every problem: names used twice, a queue or an endpoint declared in two ways, a
+    payload that is neither a dataclass nor a pydantic model, an input that is missing or does not fit its payload.
     """
 
     _: KW_ONLY
@@ -163,15 +259,23 @@ class Manifest:
 
     def _twice(self) -> list[str]:
         jobs = [job.name for job in self.jobs]
-        queues = [queue.name for queue in dict.fromkeys(job.target for job in self.jobs)]
         problems = [
             f"job {name!r} is declared {jobs.count(name)} times" for name in dict.fromkeys(jobs) if jobs.count(name) > 1
         ]
-        return problems + [
-            f"queue {name!r} is declared in {queues.count(name)} different ways; declare it once and share the object"
-            for name in dict.fromkeys(queues)
-            if queues.count(name) > 1
-        ]
+        named = {
+            "queue": [queue.name for queue in self.queues],
+            "endpoint": [endpoint.name for endpoint in self.endpoints],
+        }
+        for kind, names in named.items():
+            problems += [
+                f"{kind} {name!r} is declared in {names.count(name)} different ways; "
+                "declare it once and share the object"
+                for name in dict.fromkeys(names)
+                if names.count(name) > 1
+            ]
+        if self.endpoints and any(queue.name == TRIGGER.name for queue in self.queues):
+            problems.append(f"queue {TRIGGER.name!r}: runs for endpoints wait in one of this name; call it otherwise")
+        return problems
 
     def _locks_at_odds(self) -> list[str]:
         limits: dict[tuple[str | None, str], set[int]] = {}
@@ -186,8 +290,13 @@ class Manifest:
 
     @cached_property
     def queues(self) -> tuple[Queue, ...]:
-        """The queues of the jobs, each once, in the order of the jobs."""
-        return tuple(dict.fromkeys(job.target for job in self.jobs))
+        """The queues that workers consume, each once, in the order of the jobs."""
+        return tuple(dict.fromkeys(job.target for job in self.jobs if isinstance(job.target, Queue)))
+
+    @cached_property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The endpoints of the jobs, each once, in the order of the jobs."""
+        return tuple(dict.fromkeys(endpoint for job in self.jobs for endpoint in job.endpoints))
 
     @cached_property
     def _by_name(self) -> dict[str, Job[Any]]:
@@ -202,6 +311,29 @@ def _refuse(subject: str, *problems: str | None) -> None:
     found = [problem for problem in problems if problem]
     if found:
         raise ManifestError.of(subject, found)
+
+
+def _path_problem(path: object) -> str | None:
+    if isinstance(path, str) and _PATH.fullmatch(path):
+        return None
+    return f'path must be "/" and letters, digits, "-", "_", "~" or ".", once or several times; got {path!r}'
+
+
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+
+
+def _target_problem(target: object) -> str | None:
+    if isinstance(target, Queue | Endpoint | EveryServer):
+        return None
+    several = target if isinstance(target, tuple) else ()
+    if not several or not all(isinstance(one, Endpoint | EveryServer) for one in several):
+        return (
+            "target must be a Queue, an Endpoint, EveryServer(endpoint), or a sequence of the last two; "
+            f"got {list(several) if several else target!r}"
+        )
+    names = [one.name for one in several]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    return None if twice is None else f"target names {twice!r} {names.count(twice)} times; once is enough"
 
 
 def _handler_problem(handler: object) -> str | None:
@@ -239,3 +371,7 @@ def _input_problems(job: Job[Any]) -> list[str]:
     except PayloadError as error:
         return [str(error) if job.input is None else f"input: {error}"]
     return []
+
+
+TRIGGER = Queue(name="trigger", visibility_timeout=timedelta(minutes=9), max_deliveries=1000)
+"""The queue in which runs for endpoints wait for the trigger. Its visibility follows from the endpoints' timeouts."""

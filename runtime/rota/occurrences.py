@@ -1,5 +1,6 @@
 """What an occurrence of a job is: its instant, from what a schedule or a rule wrote, and its payload."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,19 +16,22 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule
 
 def identified(envelope: Envelope, job: Job[Any] | None) -> Envelope:
     """The message with the run id that follows from its occurrence, if it is one: from what a schedule wrote, or for a
-    rule from the job's latest instant not after it fired. Only who knows the job can tell that."""
+    rule from the job's latest instant not after it fired. Only who knows the job can tell that: the trigger writes the
+    minute in which the rule fired, and the id of that, for servers that do not know better."""
+    fired_at = envelope.fired_at
+    if fired_at is None or job is None:
+        return envelope if envelope.scheduled_at is None else envelope.for_occurrence(envelope.scheduled_at)
     if envelope.scheduled_at is not None:
-        return envelope.for_occurrence(envelope.scheduled_at)
-    if envelope.fired_at is None or job is None:
-        return envelope
+        guess = replace(envelope, run=None).for_occurrence(envelope.scheduled_at).run
+        envelope = replace(envelope, scheduled_at=None, run=None if envelope.run == guess else envelope.run)
     try:
-        found = job.schedule.latest(envelope.fired_at) if job.schedule else None
+        found = job.schedule.latest(fired_at) if job.schedule else None
     except ScheduleError:  # it counts from the deploy now
         found = None
-    if found is None or envelope.fired_at - found > PRECISION:
+    if found is None or fired_at - found > PRECISION:
         # The rule knows another schedule than this server does. Its own minute is the occurrence then: that of an
         # instant long past would be taken for one that has run.
-        found = envelope.fired_at.replace(second=0, microsecond=0)
+        found = fired_at.replace(second=0, microsecond=0)
     return envelope.for_occurrence(found)
 
 

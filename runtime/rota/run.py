@@ -58,6 +58,10 @@ class Run:
     attempt: int
     """Counted from 1."""
     queue: str
+    """The queue it came from; "trigger" for what was posted to an endpoint."""
+    endpoint: str | None = None
+    """The endpoint it was posted to, with "/" and the server's id where every server has a run of its own; None for a
+    run from a queue."""
     token: int | None = None
     """The fencing token: higher than that of every earlier claim of this run, and of each earlier holder of its lock.
     Guard writes with it (`rota.fencing`). None for a run that is not on record: enqueued, no lock, no unique key."""

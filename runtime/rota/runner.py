@@ -80,6 +80,7 @@ class Runner:
             id=envelope.run or "",
             attempt=envelope.attempt,
             queue=queue,
+            endpoint=envelope.endpoint,
             scheduled_at=envelope.scheduled_at,
             enqueued_at=envelope.enqueued_at,
             stop=stop,

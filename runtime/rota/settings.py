@@ -19,6 +19,11 @@ STAGE_VARIABLE = "ROTA_STAGE"
 """Which deployment of the manifest this server belongs to; "default" unless set."""
 SETTINGS_VARIABLE = "ROTA_SETTINGS"
 """The settings themselves, as JSON; nothing is then read from SSM. `Rota.environment` gives it for containers."""
+KEYS_VARIABLE = "ROTA_KEYS"
+"""The secret of the keys itself, as JSON; nothing is then read from Secrets Manager, and a rotation counts when the
+process starts anew. For servers of other languages, and for tests."""
+ENDPOINT_VARIABLE = "ROTA_ENDPOINT"
+"""Which endpoint of the manifest this server is behind; needed where it declares several."""
 WORKER_VARIABLE = "ROTA_WORKER"
 """"off" makes `Worker.start()` do nothing in this process: for migrations, shells and tests."""
 
@@ -52,6 +57,8 @@ class Settings:
     queues: Mapping[str, QueueSettings]
     ledger: LedgerSettings | None = None
     """None where there is no ledger, as in a deployment by an older rota."""
+    keys: str | None = None
+    """The ARN of the secret with which requests to endpoints are signed; None where there are no endpoints."""
 
     def encode(self) -> str:
         """The parameter's value. What is None is left out."""
@@ -59,6 +66,8 @@ class Settings:
         written["queues"] = {name: _given(queue) for name, queue in self.queues.items()}
         if self.ledger is not None:
             written["ledger"] = _given(self.ledger)
+        if self.keys is not None:
+            written["keys"] = self.keys
         return json.dumps(written, separators=(",", ":"))
 
     @classmethod
@@ -87,6 +96,7 @@ class Settings:
                     for name, queue in read["queues"].items()
                 },
                 ledger=None if (ledger := read.get("ledger")) is None else LedgerSettings(table=ledger["table"]),
+                keys=read.get("keys"),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SettingsError(
@@ -127,6 +137,16 @@ def from_environment() -> Settings | None:
             f"unset {STAGE_VARIABLE} to use these, or {SETTINGS_VARIABLE} to read those of {chosen!r} from SSM"
         )
     return found
+
+
+def keys_from_environment() -> str | None:
+    """The secret of the keys in `ROTA_KEYS`, or None where it is not set."""
+    return os.environ.get(KEYS_VARIABLE) or None
+
+
+def endpoint() -> str | None:
+    """The endpoint in `ROTA_ENDPOINT`, or None where it is not set."""
+    return os.environ.get(ENDPOINT_VARIABLE) or None
 
 
 def worker_is_off() -> bool:

@@ -99,7 +99,10 @@ def test_refused_handlers(handler: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"target": "billing"}, "target must be a Queue; got 'billing'"),
+        (
+            {"target": "billing"},
+            "target must be a Queue, an Endpoint, EveryServer(endpoint), or a sequence of the last two; got 'billing'",
+        ),
         ({"schedule": "0 2 * * *"}, "schedule must be a Cron, Every or Once; got '0 2 * * *'"),
         ({"schedule": Cron}, "schedule must be a Cron, Every or Once"),
         ({"retry": 3}, "retry must be a Retry; got 3"),

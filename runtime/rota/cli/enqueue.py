@@ -38,7 +38,7 @@ def enqueue(
     settings = backends.settings_of(declared.name)
     client = Client(declared, backend=backends.queue_backend(declared.name, settings=settings))
     run = client.enqueue(found, value, delay=timedelta(seconds=delay))
-    queue = found.target.name
+    queue = found.queue.name
     url = settings.queues[queue].url
     if as_json:
         print_json({"run": run, "job": job, "queue": queue, "url": url, "stage": settings.stage, "delay": delay})

@@ -27,7 +27,7 @@ def _row(job: Job[Any], at: datetime) -> list[str]:
     schedule = job.schedule
     return [
         job.name,
-        job.target.name,
+        ", ".join(target.name for target in job.targets),
         spell_schedule(schedule) if schedule else "",
         schedule.time_zone if schedule else "",
         spell_next(schedule, at) if schedule and job.enabled else "",
@@ -43,7 +43,7 @@ def _record(job: Job[Any], at: datetime) -> dict[str, Any]:
     moment = schedule.next(at) if schedule and known else None
     return {
         "job": job.name,
-        "queue": job.target.name,
+        "queue": ", ".join(target.name for target in job.targets),
         "schedule": spell_schedule(schedule) if schedule else None,
         "zone": schedule.time_zone if schedule else None,
         "next": iso(moment) if moment else None,

@@ -55,7 +55,7 @@ def run(
     deployed = deployment(manifest)
     found = find_job(deployed.manifest, job)
     value = payload_of(found, _text(given), example=f"rota run {job} --input '{{...}}'")
-    queue, backend = found.target.name, deployed.backend
+    queue, backend = found.queue.name, deployed.backend
     if wait and records.on_record(found):
         _ = deployed.ledger  # before anything is sent: without one, nothing can be waited for
     with permitted():

@@ -51,7 +51,7 @@ def find(deployed: Deployment, run: str) -> "list[Record]":
             scheduled_at = read_instant("run", rest)
         except EnvelopeError:
             if "~" in rest:
-                record = deployed.ledger.find(job, run, target=declared.target.name, scheduled_at=None)
+                record = deployed.ledger.find(job, run, target=declared.queue.name, scheduled_at=None)
                 return [record] if record else []
         else:
             # From behind the last target there can be, for the job may have had another once.
@@ -59,7 +59,7 @@ def find(deployed: Deployment, run: str) -> "list[Record]":
             if found := [record for record in some if record.scheduled_at == scheduled_at]:
                 return found
     everywhere = (
-        deployed.ledger.find(each.name, run, target=each.target.name, scheduled_at=None)
+        deployed.ledger.find(each.name, run, target=each.queue.name, scheduled_at=None)
         for each in deployed.manifest.jobs
     )
     return [record for record in everywhere if record is not None]

@@ -139,8 +139,9 @@ def partition_of(job: str) -> str:
     return f"run#{job}"
 
 
-_OWN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]+)?Z~[0-9a-f]+")
-"""What stands behind `<job>@` in an id such as `Envelope.new` makes."""
+_OWN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]+)?Z~[0-9a-f]+(/[a-z0-9.:/-]+)?")
+"""What stands behind `<job>@` in an id such as `Envelope.new` makes; behind that, the trigger puts which of several
+endpoints it is for."""
 
 
 def key_of(job: str, run: str, *, target: str, scheduled_at: datetime | None) -> Key:

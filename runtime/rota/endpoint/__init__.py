@@ -1,0 +1,1 @@
+"""The server side of an endpoint: middlewares that take signed runs. `rota.endpoint.wsgi`, `rota.endpoint.asgi`."""
