@@ -104,7 +104,7 @@ class Rota(Construct):
                     self,
                     job.name,
                     job=job,
-                    queue=self.queues[job.target.name],
+                    queue=self.queues[job.queue.name],
                     ledger=self.ledger,
                     schedules_with=schedules_with,
                 )

@@ -146,10 +146,10 @@ SCHEDULED: Sequence[Limit[tuple[Job[Any], Queue]]] = (
         lambda _: "it has no schedule; give it one, or leave the ScheduledJob out: a job only enqueued needs none",
     ),
     Limit(
-        lambda given: given[0].target != given[1],
+        lambda given: given[0].queue != given[1],
         lambda given: (
-            f"its target is the queue {given[0].target.name!r}, but queue= is the JobQueue of {given[1].name!r}; "
-            f"give the JobQueue made of {given[0].target!r}"
+            f"its target is the queue {given[0].queue.name!r}, but queue= is the JobQueue of {given[1].name!r}; "
+            f"give the JobQueue made of {given[0].queue!r}"
         ),
     ),
     Limit(
