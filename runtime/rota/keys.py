@@ -50,14 +50,14 @@ def decode(text: str) -> tuple[Key, ...]:
         found = [Key(id=str(each["id"]), secret=each["secret"], since=each.get("since")) for each in read["keys"]]
         if not found and read.get(FIRST):
             found = [Key(id=FIRST, secret=PREFIX + read[FIRST])]
+        for key in found:
+            secret_bytes(key.secret)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise SignatureError(
             'the secret must read {"keys": [{"id": ..., "secret": "whsec_...", "since": ...}]}'
         ) from None
     if not found:
         raise SignatureError("the secret holds no keys")
-    for key in found:
-        secret_bytes(key.secret)
     return tuple(found)
 
 
