@@ -23,7 +23,7 @@ $(READY): requirements.txt requirements-dev.txt constraints.txt runtime/pyprojec
 
 $(NODE_READY): package.json package-lock.json
 	@command -v npm >/dev/null || { echo "rota needs Node 20 or newer with npm, for the AWS CDK command line"; exit 1; }
-	@echo "installing the AWS CDK command line into node_modules (once)"
+	@echo "installing the AWS CDK command line, and what the tests run in Node, into node_modules (once)"
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
