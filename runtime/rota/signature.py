@@ -69,7 +69,7 @@ def verify(
     if abs(now - int(timestamp)) > tolerance:
         away = f"{now - int(timestamp):.0f} s away, at most {tolerance:.0f} are allowed"
         raise SignatureError(f"{TIMESTAMP_HEADER} is {away}")
-    given = [one.encode() for one in signature.split(" ")[:_MOST_SIGNATURES] if one.startswith(f"{_VERSION},")]
+    given = [_bytes(one) for one in signature.split(" ")[:_MOST_SIGNATURES] if one.startswith(f"{_VERSION},")]
     if not given:
         raise SignatureError(f"there is no {_VERSION} signature in {SIGNATURE_HEADER}")
     expected = [_sign(secret_bytes(secret), message_id, timestamp, body).encode() for secret in secrets]
@@ -91,5 +91,10 @@ def secret_bytes(secret: str) -> bytes:
 
 
 def _sign(secret: bytes, message_id: str, timestamp: str, body: bytes) -> str:
-    content = b".".join([message_id.encode(errors="surrogateescape"), timestamp.encode(), body])
+    content = b".".join([_bytes(message_id), timestamp.encode(), body])
     return f"{_VERSION},{base64.b64encode(hmac.digest(secret, content, hashlib.sha256)).decode()}"
+
+
+def _bytes(header: str) -> bytes:
+    # A header that is no text must be refused and not raise, and no two may come out the same.
+    return header.encode(errors="surrogatepass")
