@@ -49,7 +49,9 @@ class Post:
         if not isinstance(read, Mapping):
             raise EnvelopeError(f"post must be a JSON object; got {read!r}")
         endpoints = read.get("endpoints")
-        if not isinstance(endpoints, list) or not all(isinstance(one, str) and one for one in endpoints):
+        # Not an empty one: it would be posted nowhere, and nobody would hear of it.
+        named = isinstance(endpoints, list) and all(isinstance(one, str) and one for one in endpoints)
+        if not named or not endpoints:
             raise EnvelopeError(f"post: endpoints must be a list of names; got {endpoints!r}")
         idempotent = read.get("idempotent", False)
         if not isinstance(idempotent, bool):

@@ -103,9 +103,16 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class EveryServer:
-    """Every server behind an endpoint that is healthy when the run is due, each with a run of its own."""
+    """Every server behind an endpoint that is healthy when the run is due, each with a run of its own.
+
+    Raises `ManifestError` for what is no `Endpoint`.
+    """
 
     endpoint: Endpoint
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.endpoint, Endpoint):
+            _refuse("EveryServer", f"endpoint must be an Endpoint; got {self.endpoint!r}")
 
     @property
     def name(self) -> str:
@@ -316,10 +323,11 @@ def _refuse(subject: str, *problems: str | None) -> None:
 def _path_problem(path: object) -> str | None:
     if isinstance(path, str) and _PATH.fullmatch(path):
         return None
-    return f'path must be "/" and letters, digits, "-", "_", "~" or ".", once or several times; got {path!r}'
+    return f'path must be "/" and letters, digits, "-", "_", "~" or ".", once or several times (no ".."); got {path!r}'
 
 
-_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+# What browsers and balancers would take for a folder above is none: they would post elsewhere than is signed.
+_PATH = re.compile(r"(/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+")
 
 
 def _target_problem(target: object) -> str | None:

@@ -20,7 +20,10 @@ def identified(envelope: Envelope, job: Job[Any] | None) -> Envelope:
     minute in which the rule fired, and the id of that, for servers that do not know better."""
     fired_at = envelope.fired_at
     if fired_at is None or job is None:
-        return envelope if envelope.scheduled_at is None else envelope.for_occurrence(envelope.scheduled_at)
+        if envelope.scheduled_at is None:
+            return envelope
+        # Both instants stay: who knows the job comes later, perhaps.
+        return replace(envelope.for_occurrence(envelope.scheduled_at), fired_at=fired_at)
     if envelope.scheduled_at is not None:
         guess = replace(envelope, run=None).for_occurrence(envelope.scheduled_at).run
         envelope = replace(envelope, scheduled_at=None, run=None if envelope.run == guess else envelope.run)

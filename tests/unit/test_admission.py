@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rota import Cron, Every, Lock, Once, Outcome, Queue, Retry, Run, Unique
-from rota.admission import late
+from rota import Cron, Endpoint, Every, EveryServer, Lock, Once, Outcome, Queue, Retry, Run, Unique
+from rota.admission import Place, late, place_of
 from rota.envelope import Envelope
 from rota.ledger import State
 from rota.manifest import Job
@@ -417,3 +417,49 @@ def test_a_job_that_is_switched_off_has_no_later_occurrence_that_would_do() -> N
         enabled=False,
     )
     assert late(job, due(), NOW + 3 * HOUR) is None
+
+
+# Places
+
+
+WEB = Endpoint(name="web", lease=20 * SECOND, max_deliveries=3)
+WEB_US = Endpoint(name="web-us", lease=MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "place"),
+    [
+        ("web", Place("web", 20 * SECOND, 3)),
+        ("web/10.0.1.5:8080", Place("web/10.0.1.5:8080", 20 * SECOND, 3)),
+        ("web-us", Place("web-us", MINUTE, 20)),
+        ("web-us/i-0a1b2c3d:8080", Place("web-us/i-0a1b2c3d:8080", MINUTE, 20)),
+    ],
+)
+def test_the_place_of_what_is_posted_is_its_endpoint_or_the_one_server(endpoint: str, place: Place) -> None:
+    job = Job[None](name="work", handler="shop:work", target=[WEB, EveryServer(WEB_US)])
+    assert place_of(job, due(endpoint=endpoint)) == place
+
+
+@pytest.mark.parametrize("endpoint", [None, "web", "elsewhere"])
+def test_the_place_of_what_workers_receive_is_the_queue_of_its_job(endpoint: str | None) -> None:
+    queue = Queue(name="billing", visibility_timeout=MINUTE, max_deliveries=7)
+    job = Job[None](name="work", handler="shop:work", target=queue)
+    assert place_of(job, due(endpoint=endpoint)) == Place("billing", 50 * SECOND, 7)
+
+
+def test_an_occurrence_has_a_run_on_record_at_each_of_its_endpoints(fleet: Fleet) -> None:
+    runner = fleet.runner(ledger=True, target=[WEB, EveryServer(WEB_US)])
+    places = ["web", "web-us/10.0.0.1:80", "web-us/10.0.0.2:80"]
+    for _ in range(2):
+        for place in places:
+            fleet.deliver(runner, due(endpoint=place))
+    assert sorted(record.target for record in fleet.records) == places
+    assert len(fleet.runs) == 3, "what is posted again is told what became of it"
+    assert {record.outcome for record in fleet.records} == {Outcome.SUCCEEDED}
+
+
+def test_what_is_enqueued_for_an_endpoint_is_on_record_whatever_its_job(fleet: Fleet) -> None:
+    runner = fleet.runner(ledger=True, target=WEB)
+    assert fleet.deliver(runner, enqueued("a", endpoint="web")).outcome is Outcome.SUCCEEDED
+    assert fleet.deliver(runner, enqueued("a", endpoint="web")).reason == "it is on record as succeeded"
+    assert (fleet.record.run, fleet.record.target) == ("a", "web")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rota.envelope import Envelope
+from rota.envelope import Envelope, Post
 from rota.errors import EnvelopeError
 
 ZONES = st.timedeltas(timedelta(hours=-14), timedelta(hours=14)).map(
@@ -21,6 +21,15 @@ JSON = st.recursive(
     st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner | st.none()),
     max_leaves=8,
+)
+SECONDS = st.floats(0, 10**6, exclude_min=True)
+POSTS = st.builds(
+    Post,
+    endpoints=st.lists(TEXT, min_size=1).map(tuple),
+    timeout=st.none() | SECONDS,
+    start_deadline=st.none() | SECONDS,
+    attempts=st.integers(1, 10**6),
+    idempotent=st.booleans(),
 )
 ENVELOPES = st.builds(
     Envelope,
@@ -37,6 +46,8 @@ ENVELOPES = st.builds(
     not_before=st.none() | MOMENTS,
     redrives=st.integers(0, 10**6),
     redriven_by=st.none() | st.text(),
+    post=st.none() | POSTS,
+    endpoint=st.none() | st.text(),
 )
 
 
@@ -63,6 +74,24 @@ def test_the_written_form_is_short() -> None:
     assert Envelope(job="a", run="r", scheduled_at=at, attempt=2).encode() == (
         '{"rota":1,"job":"a","run":"r","scheduled_at":"2026-01-02T02:04:05Z","attempt":2}'
     )
+
+
+def test_what_the_trigger_is_told_is_short_too() -> None:
+    message = Envelope(job="a", post=Post(endpoints=("web-eu", "web-us/*")))
+    assert message.encode() == '{"rota":1,"job":"a","post":{"endpoints":["web-eu","web-us/*"]}}'
+    full = Post(endpoints=("web",), timeout=30, start_deadline=3600.0, attempts=3, idempotent=True)
+    assert json.loads(Envelope(job="a", post=full).encode())["post"] == {
+        "endpoints": ["web"],
+        "timeout": 30,
+        "start_deadline": 3600.0,
+        "attempts": 3,
+        "idempotent": True,
+    }
+
+
+def test_fields_of_post_that_are_unknown_are_passed_over() -> None:
+    body = '{"rota":1,"job":"a","post":{"endpoints":["web"],"timeout":null,"colour":"green"}}'
+    assert Envelope.decode(body).post == Post(endpoints=("web",))
 
 
 @pytest.mark.parametrize("text", ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.000Z", "2026-01-02T04:04:05+01:00"])
@@ -103,6 +132,32 @@ def test_instants_of_other_programs(text: str) -> None:
             '{"rota":1,"job":"a","redrives":1000001}',
             "redrives must be a whole number from 0 to 1000000; got 1000001",
         ),
+        ('{"rota":1,"job":"a","endpoint":["web"]}', "endpoint must be text; got ['web']"),
+        ('{"rota":1,"job":"a","post":"web"}', "post must be a JSON object; got 'web'"),
+        ('{"rota":1,"job":"a","post":["web"]}', "post must be a JSON object; got ['web']"),
+        *(
+            (
+                f'{{"rota":1,"job":"a","post":{{"endpoints":{written}}}}}',
+                f"post: endpoints must be a list of names; {got}",
+            )
+            for written, got in [("null", "got None"), ('"web"', "got 'web'"), ("[]", "got []"), ('[""]', "got ['']")]
+        ),
+        ('{"rota":1,"job":"a","post":{}}', "post: endpoints must be a list of names; got None"),
+        *(
+            (f'{{"rota":1,"job":"a","post":{{"endpoints":["web"],{field}}}}}', f"post: {said}")
+            for field, said in [
+                ('"timeout":0', "timeout must be seconds, above 0 and up to 1000000; got 0"),
+                ('"timeout":true', "timeout must be seconds, above 0 and up to 1000000; got True"),
+                ('"timeout":"30"', "timeout must be seconds, above 0 and up to 1000000; got '30'"),
+                ('"timeout":NaN', "timeout must be seconds, above 0 and up to 1000000; got nan"),
+                ('"timeout":Infinity', "timeout must be seconds, above 0 and up to 1000000; got inf"),
+                ('"start_deadline":-1', "start_deadline must be seconds, above 0 and up to 1000000; got -1"),
+                ('"attempts":0', "attempts must be a whole number from 1 to 1000000; got 0"),
+                ('"attempts":null', "attempts must be a whole number from 1 to 1000000; got None"),
+                ('"idempotent":1', "idempotent must be true or false; got 1"),
+                ('"idempotent":"yes"', "idempotent must be true or false; got 'yes'"),
+            ]
+        ),
         ('{"rota":1,"job":"a","error":{}}', "error must be text; got {}"),
         ('{"rota":1,"job":"a","digest":5}', "digest must be text; got 5"),
         ('{"rota":1,"job":"a","redriven_by":[]}', "redriven_by must be text; got []"),
@@ -132,6 +187,9 @@ def test_refused_messages(body: str, said: str) -> None:
 @given(
     body=st.text()
     | JSON.map(json.dumps)
+    | st.dictionaries(st.sampled_from(["endpoints", "timeout", "attempts", "idempotent"]), JSON | st.just(["web"])).map(
+        lambda post: json.dumps({"rota": 1, "job": "a", "post": post})
+    )
     | st.dictionaries(st.sampled_from(["rota", "job", "run", "attempt", "fired_at"]), JSON | st.just(1)).map(json.dumps)
 )
 def test_whatever_arrives_is_read_or_refused(body: str) -> None:

@@ -6,7 +6,21 @@ from typing import Any
 
 import pytest
 
-from rota import Cron, Every, Job, Lock, Manifest, ManifestError, Queue, Retry, Unique
+from rota import (
+    Cron,
+    Endpoint,
+    Every,
+    EveryServer,
+    Job,
+    Lock,
+    Manifest,
+    ManifestError,
+    Queue,
+    Retry,
+    Unique,
+)
+from rota.envelope import Post
+from rota.manifest import TRIGGER, Target
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
@@ -30,6 +44,8 @@ class Holder:
 
 
 billing = Queue(name="billing")
+web, web_us = Endpoint(name="web"), Endpoint(name="web-us", path="/internal/jobs")
+foreign = Endpoint(name="foreign", ledger=False)
 
 
 def job(name: str = "a", **more: Any) -> Job[Any]:
@@ -82,6 +98,118 @@ def test_limits_of_queues(arguments: dict[str, Any], said: str) -> None:
 def test_the_widest_queues() -> None:
     Queue(name="a", visibility_timeout=2 * SECOND, max_deliveries=1)
     Queue(name="a", visibility_timeout=12 * HOUR, max_deliveries=1000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            {"name": "Web"},
+            "name must be lower-case letters, digits and single hyphens, starting with a letter; got 'Web'",
+        ),
+        *(
+            ({"path": path}, 'path must be "/" and letters, digits, "-", "_", "~" or "."')
+            for path in (
+                "",
+                "/",
+                "jobs",
+                "/jobs/",
+                "/jobs?a=1",
+                "//jobs",
+                "/jöbs",
+                "/a b",
+                "/jobs\n",
+                "/a/../b",
+                "/.",
+                7,
+                None,
+            )
+        ),
+        ({"idle_timeout": 9 * SECOND}, "idle_timeout must be from 0:00:10 to 1:00:00; got 0:00:09"),
+        ({"idle_timeout": HOUR + SECOND}, "idle_timeout must be from 0:00:10 to 1:00:00; got 1:00:01"),
+        ({"idle_timeout": 60}, "idle_timeout must be a timedelta; got 60"),
+        ({"lease": 14 * SECOND}, "lease must be from 0:00:15 to 0:10:00; got 0:00:14"),
+        ({"lease": 11 * MINUTE}, "lease must be from 0:00:15 to 0:10:00; got 0:11:00"),
+        ({"lease": timedelta(seconds=30.5)}, "lease must be a whole number of seconds"),
+        ({"max_deliveries": 0}, "max_deliveries must be a whole number from 1 to 1000; got 0"),
+        ({"max_deliveries": 1001}, "max_deliveries must be a whole number from 1 to 1000; got 1001"),
+        ({"ledger": None}, "ledger must be True or False; got None"),
+        ({"ledger": "yes"}, "ledger must be True or False; got 'yes'"),
+    ],
+)
+def test_limits_of_endpoints(arguments: dict[str, Any], said: str) -> None:
+    told = refusal(Endpoint, **{"name": "web", **arguments})
+    assert told.startswith(f"endpoint {arguments.get('name', 'web')!r}: {said}")
+    assert "; got " in told
+
+
+def test_the_widest_endpoints() -> None:
+    Endpoint(name="a", path="/a", idle_timeout=10 * SECOND, lease=15 * SECOND, max_deliveries=1)
+    Endpoint(name="a", path="/a.b/c~d/e_f-1/..g", idle_timeout=HOUR, lease=10 * MINUTE, max_deliveries=1000)
+
+
+def test_all_problems_of_an_endpoint_are_told_at_once() -> None:
+    assert refusal(Endpoint, name="A", path="x", lease=1, ledger=1).startswith("endpoint 'A': 4 problems")
+
+
+@pytest.mark.parametrize("wrong", [billing, "web", None])
+def test_every_server_is_one_of_an_endpoint(wrong: Any) -> None:
+    assert refusal(EveryServer, endpoint=wrong) == f"EveryServer: endpoint must be an Endpoint; got {wrong!r}"
+
+
+def test_where_a_job_goes() -> None:
+    every = EveryServer(web_us)
+    several = job(target=[web, every, EveryServer(web)])
+    assert several.target == several.targets == (web, every, EveryServer(web)), "a list of the user's may change"
+    assert several.endpoints == (web, web_us)
+    assert (job().targets, job().endpoints, job().queue, job().post) == ((billing,), (), billing, None)
+    assert (job(target=web).targets, job(target=every).targets) == ((web,), (every,))
+    assert several.queue is job(target=web).queue is TRIGGER
+    assert hash(several) == hash(job(target=(web, every, EveryServer(web))))
+
+
+def test_what_the_trigger_is_told_of_a_job() -> None:
+    assert job(target=web, retry=Retry(attempts=1)).post == Post(endpoints=("web",))
+    told = job(
+        target=[web, EveryServer(web_us)], timeout=MINUTE, start_deadline=HOUR, retry=Retry(attempts=4), idempotent=True
+    ).post
+    assert told == Post(endpoints=("web", "web-us/*"), timeout=60.0, start_deadline=3600.0, attempts=4, idempotent=True)
+    assert Post.decode(told.encode()) == told
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ([], "got ()"),
+        ((), "got ()"),
+        ([billing], f"got [{billing!r}]"),
+        ([web, billing], f"got [{web!r}, {billing!r}]"),
+        (["web"], "got ['web']"),
+        ("web", "got 'web'"),
+        (None, "got None"),
+        ({web}, f"got {{{web!r}}}"),
+    ],
+)
+def test_refused_targets(target: Any, said: str) -> None:
+    rule = "target must be a Queue, an Endpoint, EveryServer(endpoint), or a sequence of the last two; "
+    assert refusal(job, target=target) == f"job 'a': {rule}{said}"
+
+
+def test_a_target_is_named_once() -> None:
+    assert refusal(job, target=[web, web]) == "job 'a': target names 'web' 2 times; once is enough"
+    twice = refusal(job, target=[EveryServer(web), web, EveryServer(web)])
+    assert twice == "job 'a': target names 'web/*' 2 times; once is enough"
+
+
+def test_servers_of_another_language_alone_need_no_handler() -> None:
+    elsewhere: list[Target] = [foreign, EveryServer(foreign), [foreign, Endpoint(name="other", ledger=False)]]
+    for target in elsewhere:
+        assert job(target=target, handler="").handler == ""
+        assert "handler must read" in refusal(job, target=target, handler="run")
+    here: list[Target] = [web, [foreign, web], billing, EveryServer(web)]
+    for target in here:
+        said = refusal(job, target=target, handler="")
+        assert said == "job 'a': handler must read 'package.module:function'; got ''"
 
 
 @pytest.mark.parametrize("handler", ["shop:run", "shop.billing:send", "shop.billing:Class.method"])
@@ -269,13 +397,53 @@ def test_a_manifest_lists_its_queues_once_and_finds_its_jobs() -> None:
     assert shop.find("d") is None
 
 
+def test_a_manifest_lists_its_endpoints_once_and_no_queue_of_theirs() -> None:
+    shop = Manifest(
+        name="shop",
+        jobs=[job("a", target=[web_us, EveryServer(web)]), job("b"), job("c", target=Endpoint(name="web"))],
+    )
+    assert shop.endpoints == (web_us, web)
+    assert shop.queues == (billing,), "workers consume no other"
+
+
+def test_an_endpoint_declared_in_two_ways() -> None:
+    said = refusal(
+        Manifest, name="shop", jobs=[job("a", target=web), job("b", target=[foreign, Endpoint(name="web", path="/x")])]
+    )
+    assert said == (
+        "manifest 'shop': endpoint 'web' is declared in 2 different ways; declare it once and share the object"
+    )
+
+
+def test_a_queue_and_an_endpoint_may_have_the_same_name() -> None:
+    Manifest(name="shop", jobs=[job("a", target=Queue(name="web")), job("b", target=web)])
+
+
+def test_the_name_of_the_triggers_queue_is_taken_where_there_are_endpoints() -> None:
+    mine = job("a", target=Queue(name="trigger"))
+    assert Manifest(name="shop", jobs=[mine]).queues == (Queue(name="trigger"),)
+    for same in (mine, job("a", target=TRIGGER)):
+        said = refusal(Manifest, name="shop", jobs=[same, job("b", target=web)])
+        assert said == (
+            "manifest 'shop': queue 'trigger': runs for endpoints wait in one of this name; call it otherwise"
+        )
+
+
 def test_equal_queues_are_one() -> None:
     shop = Manifest(name="shop", jobs=[job("a", target=Queue(name="q")), job("b", target=Queue(name="q"))])
     assert shop.queues == (Queue(name="q"),)
 
 
 def test_declarations_do_not_change() -> None:
-    things: list[Any] = [billing, job(), Manifest(name="shop", jobs=[]), Retry(), Cron("0 2 * * *")]
+    things: list[Any] = [
+        billing,
+        web,
+        EveryServer(web),
+        job(),
+        Manifest(name="shop", jobs=[]),
+        Retry(),
+        Cron("0 2 * * *"),
+    ]
     for thing in things:
         with pytest.raises(FrozenInstanceError):
             thing.name = "other"

@@ -1,6 +1,8 @@
 """What a deployment tells its servers, and what the environment says."""
 
 import json
+import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,12 +18,13 @@ SHOP = Settings(
         "b": QueueSettings("https://b", "https://c"),
     },
     ledger=LedgerSettings("shop-staging_ledger"),
+    keys="arn:aws:secretsmanager:eu-west-1:123456789012:secret:keys-AbCdEf",
 )
 
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (settings.STAGE_VARIABLE, settings.SETTINGS_VARIABLE, settings.WORKER_VARIABLE):
+    for name in [name for name in os.environ if name.startswith("ROTA_")]:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -39,13 +42,15 @@ def test_the_names_are_part_of_the_format() -> None:
         "undelivered_url": "https://sqs/undelivered",
     }
     assert json.loads(SHOP.encode())["ledger"] == {"table": "shop-staging_ledger"}
+    assert json.loads(SHOP.encode())["keys"] == "arn:aws:secretsmanager:eu-west-1:123456789012:secret:keys-AbCdEf"
+    assert (settings.KEYS_VARIABLE, settings.ENDPOINT_VARIABLE) == ("ROTA_KEYS", "ROTA_ENDPOINT")
 
 
 def test_settings_of_a_deployment_before_the_ledger_are_read() -> None:
     text = '{"version":1,"manifest":"shop","stage":"staging","queues":{"b":{"url":"u","dead_letter_url":"d"}}}'
     old = Settings.decode(text, source="test")
 
-    assert old.ledger is None
+    assert (old.ledger, old.keys) == (None, None)
     assert old.queues["b"].undelivered_url is None
     assert old.encode() == text
 
@@ -139,3 +144,17 @@ def test_workers_can_be_off(monkeypatch: pytest.MonkeyPatch, value: str, off: bo
     assert not settings.worker_is_off()
     monkeypatch.setenv("ROTA_WORKER", value)
     assert settings.worker_is_off() is off
+
+
+@pytest.mark.parametrize(
+    ("variable", "read"),
+    [("ROTA_KEYS", settings.keys_from_environment), ("ROTA_ENDPOINT", settings.endpoint)],
+)
+def test_a_variable_that_is_empty_is_not_set(
+    monkeypatch: pytest.MonkeyPatch, variable: str, read: Callable[[], str | None]
+) -> None:
+    assert read() is None
+    monkeypatch.setenv(variable, "")
+    assert read() is None
+    monkeypatch.setenv(variable, "web")
+    assert read() == "web"
