@@ -50,7 +50,8 @@ LAUNCH = """
 import functools
 from datetime import timedelta
 import rota.worker
-from rota.worker import health, roles
+from rota.upkeep import roles
+from rota.worker import health
 
 health.SILENCE, health.HEED, roles.PAUSE = 2.0, 1.0, 0.01
 rota.worker.Worker = functools.partial(rota.worker.Worker, long_poll=timedelta(seconds=1))

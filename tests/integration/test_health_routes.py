@@ -16,7 +16,7 @@ import pytest
 import rota
 from rota import Job, Manifest, Queue
 from rota.queues.memory import MemoryBackend
-from rota.worker import roles
+from rota.upkeep import roles
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/watch-your-workers.md"
 

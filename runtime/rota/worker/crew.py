@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from rota.clock import Clock
 from rota.runner import Runner
+from rota.upkeep.renewer import Renewer
+from rota.upkeep.roles import Role
 from rota.worker.health import Health, examine
 from rota.worker.held import Held, Source
 from rota.worker.keeper import Keeper, by_source
 from rota.worker.poller import Poller
-from rota.worker.renewer import Renewer
-from rota.worker.roles import Role
 from rota.worker.settler import Settler
 from rota.worker.waiting_room import WaitingRoom
 from rota.worker.watcher import Watcher

@@ -7,15 +7,13 @@ from typing import Any
 
 from rota.clock import Clock
 from rota.run import Stop
+from rota.upkeep.roles import Role
+from rota.upkeep.words import HEED, told_for
 from rota.worker.held import Held
 from rota.worker.poller import Poller
-from rota.worker.roles import Role
 
 SILENCE = 60.0
 """Seconds beyond its long poll for which a queue may leave polls unanswered: two tries with a service that hangs."""
-
-HEED = 10.0
-"""Seconds that a handler may take to heed the word to stop. In a process of its own it is killed after half of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +82,7 @@ def examine(
     """The health of a worker that has been started. Asks nobody and waits for nothing."""
     now, running, roles = clock.monotonic(), list(running), list(roles)
     queues = {name: _of_queue(poller, now) for name, poller in pollers.items()}
-    stuck = [(held, told) for held in running if (told := _told_for(held, now)) > HEED]
+    stuck = [(held, told) for held in running if (told := told_for(held, now)) > HEED]
     stuck.sort(key=lambda one: -one[1])
     dying = [trouble for role in roles if (trouble := role.trouble(now))]
     causes = [*dying, *(_stuck(held, told, clock) for held, told in stuck)]
@@ -119,17 +117,6 @@ def _of_queue(poller: Poller, now: float) -> QueueHealth:
         waits_for_slot=poller.waits_for_slot,
         error=poller.error,
     )
-
-
-def _told_for(held: Held, now: float) -> float:
-    """For how long its handler has not heeded the word to stop; 0 where there is none, or it has ended."""
-    stop, since, claim = held.stop, held.stop.requested_at, held.stop.claim
-    if since is None or held.done:
-        return 0.0
-    if claim is not None and stop.reason == claim.asked_to_stop and not claim.is_lost(now):
-        # Another run wants its lock, and it still holds it: it may take its time, up to its deadline.
-        since = now if stop.due is None else stop.due
-    return max(0.0, now - since)
 
 
 def _stuck(held: Held, told: float, clock: Clock) -> str:

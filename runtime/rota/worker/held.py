@@ -57,6 +57,11 @@ class Held:
         self.done = False
         """Whether its verdict is being carried out: from here on it is not given back."""
 
+    @property
+    def place(self) -> str:
+        """Where it came from, for people."""
+        return f"queue {self.source.name}"
+
     def is_lost(self, now: float) -> bool:
         """Whether another worker may hold it by now."""
         return now >= self.visible_at

@@ -3,15 +3,13 @@
 import logging
 from threading import Event
 
-from rota import logs
 from rota.clock import Clock
+from rota.upkeep.words import tell, tell_in_time
 from rota.worker.held import Held
 from rota.worker.keeper import Keeper
 from rota.worker.waiting_room import WaitingRoom
 
 log = logging.getLogger("rota.worker")
-
-NOT_RENEWED = "its lease could not be renewed in time"
 
 
 class Watcher:
@@ -37,34 +35,14 @@ class Watcher:
         """One look."""
         now = self._clock.monotonic()
         for held in self._keeper.held:
-            claim = held.stop.claim
-            if claim is not None:
-                # Its message does not matter: whoever receives that finds the lease, and puts it back. So the run goes
-                # on, for longer than the 12 hours of a message if need be.
-                if claim.is_lost(now):
-                    tell_lost(held, NOT_RENEWED)
-            elif held.is_lost(now):
+            # The message of a claimed run does not matter: whoever receives that finds the lease, and puts it back. So
+            # the run goes on, for longer than the 12 hours of a message if need be.
+            if held.stop.claim is None and held.is_lost(now):
                 self._message_lost(held)
-            if held.stop.due is not None and now >= held.stop.due:
-                tell(held, logging.ERROR, "its deadline has passed")
+            tell_in_time(held, now)
 
     def _message_lost(self, held: Held) -> None:
         if held.done or self._room.withdraw(held):
             self._keeper.forget(held)
         else:
             tell(held, logging.WARNING, "another server may own this run: its message was not extended in time")
-
-
-def tell_lost(held: Held, why: str) -> None:
-    """Tell a run that its lease has ended, and let its message go: whoever may take the run over needs it."""
-    if not held.done:  # else its outcome is on record, or its message is left already
-        held.lose()
-        tell(held, logging.ERROR, f"another server may own this run: {why}")
-
-
-def tell(held: Held, level: int, why: str) -> None:
-    """Tell a run to stop, once: the first reason stands."""
-    if held.stop.reason is None and not held.done:
-        with logs.of_run(held.stop.run):
-            log.log(level, "a run of queue %s is told to stop: %s", held.source.name, why)
-        held.stop.request(why)

@@ -1,8 +1,6 @@
 """Worker: what a user starts and stops, in whatever process it finds itself."""
 
 import asyncio
-import atexit
-import concurrent.futures.thread
 import logging
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -19,11 +17,11 @@ from rota.locks.base import LockProvider
 from rota.manifest import Manifest, Queue
 from rota.queues.base import QueueBackend
 from rota.runner import Runner
-from rota.worker import forking
+from rota.upkeep import at_exit, forking
+from rota.upkeep.roles import THREAD_PREFIX
 from rota.worker.crew import Crew
 from rota.worker.health import Health
 from rota.worker.held import Source
-from rota.worker.roles import THREAD_PREFIX
 
 log = logging.getLogger("rota.worker")
 
@@ -182,20 +180,7 @@ class Worker:
         if self._exit_is_registered:
             return
         self._exit_is_registered = True
-        atexit.register(self.stop_and_exit)
-        # That is too late for handlers that use executors or asyncio.to_thread: these refuse work by then, and a
-        # handler would fail in its grace time. Callbacks of this kind run in reverse, so ours has to come after the
-        # executors', which the import registers. The function is private to the standard library, hence getattr.
-        if register := getattr(threading, "_register_atexit", None):
-            register(self._at_end_of_main_thread)
-
-    def _at_end_of_main_thread(self) -> None:
-        """Stop, unless the process goes on in other threads; executors' are no sign of that, for they end after
-        this."""
-        pools = concurrent.futures.thread._threads_queues  # noqa: SLF001 - where executors' threads are known
-        others = (thread for thread in threading.enumerate() if thread is not threading.main_thread())
-        if all(thread.daemon or thread in pools for thread in others):
-            self.stop_and_exit()
+        at_exit.register(self.stop_and_exit)
 
     def stop(self, grace: timedelta | None = None) -> bool:
         """Stop: what has not started goes back at once, what runs may finish within `grace` (that of the worker unless
@@ -230,7 +215,7 @@ class Worker:
         return finished
 
     def after_fork_in_child(self) -> None:
-        """The parent's threads are not here, nor is whoever held the lock. See `rota.worker.forking`."""
+        """The parent's threads are not here, nor is whoever held the lock. See `rota.upkeep.forking`."""
         self._lock = threading.RLock()
         self._crew = None
         self._stopped = False

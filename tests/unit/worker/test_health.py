@@ -16,7 +16,7 @@ from rota.ledger import Ledger
 from rota.queues.memory import MemoryBackend, MemoryQueue
 from rota.stores.memory import MemoryStore
 from rota.testing import FakeClock
-from rota.worker import forking, roles
+from rota.upkeep import forking, roles
 from rota.worker.health import Health
 from rota.worker.settler import Settler
 

@@ -17,9 +17,9 @@ from rota.queues.base import Outgoing
 from rota.queues.memory import MemoryQueue
 from rota.run import Outcome, Run
 from rota.stores.base import Write
+from rota.upkeep.renewer import Renewer
 from rota.worker.held import Held, Source
 from rota.worker.keeper import Keeper
-from rota.worker.renewer import Renewer
 from rota.worker.waiting_room import WaitingRoom
 from rota.worker.watcher import Watcher
 

@@ -1,4 +1,4 @@
-"""The threads of a worker: each has a role, and takes it up again when it dies of an error."""
+"""Threads that work for others: each has a role, and takes it up again when it dies of an error."""
 
 import logging
 import threading
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from rota.clock import Clock
 
-log = logging.getLogger("rota.worker")
+log = logging.getLogger("rota.upkeep")
 
 THREAD_PREFIX = "rota-"
 """How the names of rota's threads begin."""

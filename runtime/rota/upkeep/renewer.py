@@ -1,23 +1,32 @@
 """Renews the leases of what runs."""
 
 import logging
+from collections.abc import Sequence
 from threading import Event
+from typing import Protocol
 
 from rota import logs
 from rota.clock import Clock
 from rota.errors import LeaseLostError, LedgerError
 from rota.ledger import Claim
-from rota.worker.held import Held
-from rota.worker.keeper import Keeper
-from rota.worker.watcher import tell, tell_lost
+from rota.upkeep.words import Kept, tell, tell_lost
 
-log = logging.getLogger("rota.worker")
+log = logging.getLogger("rota.run")
+
+
+class Keeps(Protocol):
+    """Who has runs in hand."""
+
+    @property
+    def held(self) -> Sequence[Kept]:
+        """Those in hand now."""
+        ...
 
 
 class Renewer:
     """The heartbeat of leases, in a thread of its own: while DynamoDB is slow, the keeper goes on with SQS."""
 
-    def __init__(self, keeper: Keeper, clock: Clock) -> None:
+    def __init__(self, keeper: Keeps, clock: Clock) -> None:
         self._keeper, self._clock = keeper, clock
         self._stop = Event()
         self.failing_since: float | None = None
@@ -45,7 +54,7 @@ class Renewer:
             if claim.renew_at <= now and not claim.is_lost(now):
                 self._renew(held, claim)
 
-    def _renew(self, held: Held, claim: Claim) -> None:
+    def _renew(self, held: Kept, claim: Claim) -> None:
         try:
             claim.renew()
         except LeaseLostError as error:
