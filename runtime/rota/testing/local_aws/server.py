@@ -51,8 +51,9 @@ class Server:
             self.stop()
             raise
 
-    def ask(self, what: str, **arguments: object) -> None:
-        """Has the launcher do `what` and returns when it is done; `LocalAwsError` says why it could not."""
+    def ask(self, what: str, **arguments: object) -> dict[str, Any]:
+        """Has the launcher do `what` and returns what it answers when it is done; `LocalAwsError` says why it could
+        not."""
         with self._asking:
             try:
                 self._requests.write(json.dumps({"do": what, "with": arguments}).encode() + b"\n")
@@ -62,6 +63,7 @@ class Server:
             answer = self._read_answer(_ANSWER_TIMEOUT)
         if answer["error"]:
             raise LocalAwsError(answer["error"])
+        return answer
 
     def stop(self) -> None:
         """Ends it and what it started; safe to call twice."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from rota.testing.local_aws.cdk_cli import find_cli, run_cli
 from rota.testing.local_aws.environment import ACCOUNT, REGION, client_environment, new_client
+from rota.testing.local_aws.errors import LocalAwsError
 from rota.testing.local_aws.installation import Progress, ministack_python
 from rota.testing.local_aws.server import Server
 
@@ -133,6 +134,19 @@ class LocalAws:
         raises as `fire_rule` does.
         """
         self._server.ask("fire_schedule", name=name, group=group or "default", at=_epoch(at))
+
+    def balancer_url(self, dns_name: str, port: int = 80) -> str:
+        """Where the load balancer `dns_name` is to be reached from here, by its HTTP listener on `port`: a URL of
+        loopback, without a slash at its end.
+
+        Lambda functions in Python reach it by its own name and port, as on AWS. Raises `LocalAwsError` if there is no
+        such load balancer or listener.
+        """
+        found = self._server.ask("find_balancer", name=dns_name, port=port)["port"]
+        if not found:
+            what = "no load balancer is named" if found is None else f"there is no HTTP listener on port {port} of"
+            raise LocalAwsError(f"{what} {dns_name!r}")
+        return f"http://127.0.0.1:{found}"
 
     def enforce_policies(self) -> None:
         """From now on IAM policies count, as on AWS: a role's or user's credentials can do what its policies allow.

@@ -10,12 +10,18 @@ import signal
 import socket
 import threading
 import time
-from typing import TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 from . import private
 from .channel import take_stdout, tell
 
+if TYPE_CHECKING:
+    from .doors import Doors
+
 _PARENT_CHECK = 0.5  # seconds
+_IN_LAMBDA = Path(__file__).parents[1] / "in_lambda"
+_DOORMAN = "ROTA_LOCAL_AWS_DOORMAN"  # as in_lambda/sitecustomize.py reads it
 
 
 def main() -> None:
@@ -25,7 +31,7 @@ def main() -> None:
     parser.add_argument("--tick", type=float, help="seconds between two looks at rules and schedules")
     options = parser.parse_args()
 
-    os.environ.pop("PYTHONPATH", None)  # it was for finding this package, not for the Lambdas that inherit it
+    os.environ["PYTHONPATH"] = str(_IN_LAMBDA)  # it was for finding this package, and Lambdas inherit it
     # Bound here and handed over open, so that no other process can take the port in between.
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
@@ -34,37 +40,45 @@ def main() -> None:
     answers = take_stdout()
     private.check()
     _correct(options.tick)
-    threading.Thread(target=_serve_control, args=(answers, options), daemon=True).start()
     threading.Thread(target=_end_with_parent, args=(options,), daemon=True).start()
-    tell(answers, {"port": port})
-    asyncio.run(_serve(listener))
+    asyncio.run(_serve(listener, answers, options))
 
 
 def _correct(tick: float | None) -> None:
-    from . import cloudformation, delivery  # they use the names just checked
+    from . import cloudformation, delivery, doors, network, targets  # they use the names just checked
 
-    delivery.install()
-    cloudformation.install()
+    for each in (delivery, cloudformation, network, doors, targets):
+        each.install()
     if tick is not None:
         private.module("ministack.services.eventbridge")._SCHEDULER_TICK_INTERVAL = tick
         private.module("ministack.services.scheduler")._SCHEDULE_TICK_INTERVAL = tick
 
 
-async def _serve(listener: socket.socket) -> None:
+async def _serve(listener: socket.socket, answers: TextIO, options: argparse.Namespace) -> None:
+    from .doors import Doors
+
+    port = listener.getsockname()[1]
+    doors = Doors(port)
+    os.environ[_DOORMAN] = str(await doors.answer_names())
+    control = (answers, options, doors, asyncio.get_running_loop())
+    threading.Thread(target=_serve_control, args=control, daemon=True).start()
+    tell(answers, {"port": port})
     hypercorn = private.module("hypercorn.asyncio")
     config = private.module("hypercorn.config").Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.keep_alive_timeout = 75
     config.graceful_timeout = 0.2  # a long poll of 20 s must not hold the end up
     app = private.module("ministack.app").app
-    await hypercorn.serve(app, config)  # until SIGTERM
+    await hypercorn.serve(doors.around(app), config)  # until SIGTERM
     _end_group()
 
 
-def _serve_control(answers: TextIO, options: argparse.Namespace) -> None:
+def _serve_control(
+    answers: TextIO, options: argparse.Namespace, doors: "Doors", loop: asyncio.AbstractEventLoop
+) -> None:
     from .control import serve
 
-    serve(answers)
+    serve(answers, doors, loop)
     _end_without_parent(options.data)
 
 

@@ -10,12 +10,32 @@ from importlib import metadata
 from typing import Any
 
 NAMES: Mapping[str, Sequence[str]] = {
-    "ministack.app": ["AUTH", "app", "pin_request_origin"],
+    "ministack.app": ["AUTH", "_is_potential_alb_request", "app", "pin_request_origin"],
     "ministack.core.arn": ["parse_arn"],
     "ministack.core.iam_actions": ["extract_iam_action"],
     "ministack.core.iam_evaluator": ["EvalContext", "evaluate_resource_policy"],
     "ministack.core.responses": ["new_uuid", "request_scope"],
-    "ministack.services.cloudformation.provisioners": ["_RESOURCE_HANDLERS", "_physical_name"],
+    "ministack.services.alb": [
+        "_ACTION_MAP",
+        "_empty",
+        "_error",
+        "_forward_to_tg",
+        "_listeners",
+        "_p",
+        "_parse_targets_param",
+        "_proxy_http_target",
+        "_targets",
+        "_tgs",
+        "_xml",
+        "dispatch_request",
+        "find_lb_for_host",
+    ],
+    "ministack.services.cloudformation.provisioners": [
+        "_RESOURCE_HANDLERS",
+        "_ec2_sg_permissions",
+        "_physical_name",
+    ],
+    "ministack.services.ec2": ["_security_groups"],
     "ministack.services.eventbridge": [
         "_SCHEDULER_TICK_INTERVAL",
         "_cron_next_fire",
