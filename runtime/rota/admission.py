@@ -60,13 +60,15 @@ class Admission:
         if isinstance(answer, PutBack):
             # A little later than that: clocks differ, and what was put back together should not return together.
             wait = max(timedelta(), answer.until - now) + timedelta(seconds=self._chance.random())
-            return self._again(envelope, wait, answer.reason)
+            return replace(self._again(envelope, wait, answer.reason), found=answer.running)
         if isinstance(answer, Finished) and answer.record.outcome is Outcome.FAILED:
             # The dead letter may not have got there: it is sent after the outcome is on record.
             redrives = max(envelope.redrives, answer.record.redrives)
-            return dead(replace(envelope, redrives=redrives), answer.record.reason, Outcome.FAILED)
+            verdict = dead(replace(envelope, redrives=redrives), answer.record.reason, Outcome.FAILED)
+            return replace(verdict, found=answer.record)
         if isinstance(answer, Finished):
-            return Verdict(Outcome.SKIPPED, f"it is on record as {answer.record.outcome}", Acknowledge())
+            reason = f"it is on record as {answer.record.outcome}"
+            return Verdict(Outcome.SKIPPED, reason, Acknowledge(), found=answer.record)
         if isinstance(answer, Refuse) and answer.record.outcome is Outcome.SKIPPED:
             return Verdict(Outcome.SKIPPED, answer.record.reason, Acknowledge())
         reason = answer.record.reason if isinstance(answer, Refuse) else answer.reason

@@ -1,6 +1,6 @@
 """The composition root: from settings to real services, each imported where it is needed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from rota.clock import Clock
@@ -59,6 +59,19 @@ def ledger(
     """The ledger of a deployment, in DynamoDB; None where it has none. `connections` as for `queue_backend`."""
     store = _store(settings, connections=connections, clock=clock)
     return None if store is None else Ledger(store, locks=locks, clock=clock)
+
+
+def keys(settings: Settings) -> Callable[[], str]:
+    """What reads the keys of a deployment, from Secrets Manager, each time it is called.
+
+    Raises `SettingsError` where the deployment has none, or AWS cannot be asked.
+    """
+    if settings.keys is None:
+        deployment = f"{settings.manifest!r}, stage {settings.stage!r}"
+        raise SettingsError(f"the deployment of {deployment}, has no keys; deploy its endpoints: `cdk deploy`")
+    from rota.aws.secrets import secret_reader
+
+    return secret_reader(settings.keys)
 
 
 def ledger_on_record(settings: Settings) -> Ledger:

@@ -51,6 +51,10 @@ class SettingsError(RotaError):
     """The deployment's settings cannot be found or read."""
 
 
+class NoDeploymentError(SettingsError):
+    """There is no deployment that this process could belong to."""
+
+
 class SignatureError(RotaError):
     """The request is not signed by a key that counts here."""
 

@@ -3,6 +3,7 @@
 import inspect
 import logging
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,10 +57,12 @@ class Runner:
         self._admission = Admission(ledger, clock, self._chance)
         self._handlers: dict[str, handlers.Handler] = {}
 
-    def run(self, body: str, *, queue: str, stop: Stop, message: str = "") -> Verdict:
+    def run(
+        self, body: str, *, queue: str, stop: Stop, message: str = "", begins: Callable[[], None] | None = None
+    ) -> Verdict:
         """Run one delivery. Never raises for what a message or a handler does. Leaves the run, once it is known, as
         `stop.run`, and its claim as `stop.claim`. `message` is the queue's name of the message, the same at each
-        delivery: the id of a run that has none."""
+        delivery: the id of a run that has none. `begins` is called before the handler is, if it is."""
         try:
             envelope = Envelope.decode(body)
         except Exception as error:  # noqa: BLE001 - whatever a message holds, it is this message's trouble alone
@@ -91,13 +94,15 @@ class Runner:
             try:
                 if job is None:
                     return self._hand_back(None, envelope, "its job is not in this server's manifest")
-                return self._attempt(job, body, envelope, run)
+                return self._attempt(job, body, envelope, run, begins)
             except LedgerError as error:
                 return self._without_ledger(envelope, error)
             except Exception as error:  # noqa: BLE001 - such as a payload nested too deeply to be written again
                 return self._unreadable(job, body, envelope, "cannot be settled", error, claim=stop.claim)
 
-    def _attempt(self, job: Job[Any], body: str, envelope: Envelope, run: Run) -> Verdict:
+    def _attempt(
+        self, job: Job[Any], body: str, envelope: Envelope, run: Run, begins: Callable[[], None] | None
+    ) -> Verdict:
         try:
             # A message without a payload asks for one of defaults alone.
             given = {} if envelope.payload is None else envelope.payload
@@ -121,6 +126,8 @@ class Runner:
             run.stop.claim = claim
             run = run.stop.run = replace(run, attempt=claim.record.attempt, token=claim.token)
         with logs.of_run(run):
+            if begins is not None:
+                begins()
             started = self._clock.monotonic()
             failure = self._call(job, payload, run)
             took = self._clock.monotonic() - started

@@ -24,6 +24,9 @@ KEYS_VARIABLE = "ROTA_KEYS"
 process starts anew. For servers of other languages, and for tests."""
 ENDPOINT_VARIABLE = "ROTA_ENDPOINT"
 """Which endpoint of the manifest this server is behind; needed where it declares several."""
+SERVER_VARIABLE = "ROTA_SERVER"
+"""The id of this server among those behind its endpoint, such as `10.0.1.5:8080`: runs for another's are then refused.
+Not asked unless set."""
 WORKER_VARIABLE = "ROTA_WORKER"
 """"off" makes `Worker.start()` do nothing in this process: for migrations, shells and tests."""
 
@@ -147,6 +150,11 @@ def keys_from_environment() -> str | None:
 def endpoint() -> str | None:
     """The endpoint in `ROTA_ENDPOINT`, or None where it is not set."""
     return os.environ.get(ENDPOINT_VARIABLE) or None
+
+
+def server() -> str | None:
+    """The id of this server in `ROTA_SERVER`, or None where it is not set."""
+    return os.environ.get(SERVER_VARIABLE) or None
 
 
 def worker_is_off() -> bool:

@@ -27,6 +27,10 @@ _MOST_SIGNATURES = 16
 """In one header; a sender has two keys. More would let anybody buy work with one request."""
 
 
+class UnknownSignatureError(SignatureError):
+    """No signature is of a key that counts here: of one made since the keys were read, perhaps."""
+
+
 def sign(secret: str, *, message_id: str, timestamp: int, body: bytes) -> str:
     """One signature, as it stands in the header `webhook-signature`: "v1," and base64. Several stand there with a space
     between them, one for each secret of a rotation.
@@ -58,8 +62,9 @@ def verify(
     - `now`: seconds since 1970.
     - `tolerance`: seconds that the timestamp may be off, either way; 5 minutes unless given.
 
-    Raises `SignatureError` that says what is wrong: for a log, not for whoever sent the request. In the time that it
-    takes, nothing is to be read of what the right signature would be.
+    Raises `SignatureError` that says what is wrong: for a log, not for whoever sent the request. It is an
+    `UnknownSignatureError` where newer keys may help. In the time that it takes, nothing is to be read of what the
+    right signature would be.
     """
     if not message_id:
         raise SignatureError(f"there is no {ID_HEADER}")
@@ -76,7 +81,7 @@ def verify(
     # Each with each, no early end: how long it takes does not tell which one it was.
     matches = [hmac.compare_digest(one, other) for one in expected for other in given]
     if not any(matches):
-        raise SignatureError("no signature is of a key that counts here")
+        raise UnknownSignatureError("no signature is of a key that counts here")
 
 
 def secret_bytes(secret: str) -> bytes:

@@ -3,11 +3,15 @@
 import logging
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from rota.envelope import Envelope
 from rota.failures import printable
 from rota.queues.base import Outgoing, size_problem
 from rota.run import Outcome
+
+if TYPE_CHECKING:
+    from rota.ledger import Record
 
 log = logging.getLogger("rota.run")
 
@@ -51,6 +55,8 @@ class Verdict:
     settle: Acknowledge | SendAgain | DeadLetter | Leave
     on_record: bool = field(default=False, compare=False)
     """Whether the ledger has it: then it holds, whoever has the message by now."""
+    found: "Record | None" = field(default=None, compare=False)
+    """What the ledger has of a run that does not start because it runs already, or has its outcome."""
 
 
 def fitting(envelope: Envelope, attributes: dict[str, str] | None = None) -> str:

@@ -3,7 +3,7 @@
 from botocore.exceptions import BotoCoreError, ClientError, SSOError, TokenRetrievalError
 
 from rota.aws.session import NO_CREDENTIALS, client, no_credentials
-from rota.errors import SettingsError
+from rota.errors import NoDeploymentError, SettingsError
 from rota.settings import STAGE_VARIABLE, Settings, parameter_name
 
 _BAD_CREDENTIALS = (
@@ -28,7 +28,7 @@ def read_settings(manifest: str, stage: str) -> Settings:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code")
         if code == "ParameterNotFound":
-            raise SettingsError(
+            raise NoDeploymentError(
                 f"there is no parameter {name} in this account and region; type: cdk deploy (or choose another stage "
                 f"with {STAGE_VARIABLE})"
             ) from None

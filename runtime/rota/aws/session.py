@@ -6,7 +6,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, NoCredentialsError, NoRegionError, PartialCredentialsError
 
-from rota.errors import SettingsError
+from rota.errors import NoDeploymentError, SettingsError
 
 ANSWER = 5.0
 """Seconds that a request may take before it is tried again. boto3's own 60 would outlast a visibility timeout."""
@@ -35,7 +35,7 @@ def client(service: str, *, connections: int = 10, answer_within: float = ANSWER
         )
     except NoRegionError:
         # boto3 does not read AWS_REGION.
-        raise SettingsError(
+        raise NoDeploymentError(
             "no AWS region is set; type: export AWS_DEFAULT_REGION=eu-west-1 (or `aws configure`)"
         ) from None
     except BotoCoreError as error:  # half of the credentials, a profile that is not there, a broken file

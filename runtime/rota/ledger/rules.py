@@ -1,7 +1,7 @@
 """What may become of a delivery, by what is on record of its run: pure rules. docs/ledger.md says them in words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from rota.envelope import Envelope
@@ -86,6 +86,8 @@ class PutBack:
 
     until: datetime
     reason: str
+    running: Record | None = field(default=None, compare=False)
+    """What is on record of it where another server has it; None where it is something else that it waits for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +117,7 @@ def decide(record: Record | None, request: Request, now: datetime) -> Start | Re
     if record.state is State.RUNNING:
         free_at = (record.lease_until or now) + MARGIN
         if now < free_at:
-            return PutBack(until=free_at, reason=f"runs on {record.server}")
+            return PutBack(until=free_at, reason=f"runs on {record.server}", running=record)
         if (died := record.abandoned + 1) >= request.max_deliveries and not redriven:
             reason = f"deliveries exhausted: {died} of its servers died"
             return Refuse(record=refused(record, request, Outcome.FAILED, reason, now))
