@@ -45,9 +45,16 @@ def main() -> None:
 
 
 def _correct(tick: float | None) -> None:
-    from . import cloudformation, delivery, doors, network, targets  # they use the names just checked
+    from . import (
+        cloudformation,
+        delivery,
+        doors,
+        generated_secrets,
+        network,
+        targets,
+    )  # they use the names just checked
 
-    for each in (delivery, cloudformation, network, doors, targets):
+    for each in (delivery, cloudformation, generated_secrets, network, doors, targets):
         each.install()
     if tick is not None:
         private.module("ministack.services.eventbridge")._SCHEDULER_TICK_INTERVAL = tick

@@ -1,5 +1,5 @@
-"""Resources of a network that ministack's CloudFormation lacks: a security group's rules that stand on their own, and
-the targets that a target group's template names.
+"""What ministack's CloudFormation lacks of a network: a security group's rules that stand on their own, the block of
+addresses of a VPC as its attribute, and the targets that a target group's template names.
 """
 
 # ruff: noqa: SLF001 - private names of ministack's, all listed in private.py
@@ -28,6 +28,8 @@ def install() -> None:
     handlers = _provisioners._RESOURCE_HANDLERS
     for kind, side in _SIDES.items():
         handlers[kind] = _rule_handlers(side)
+    vpc = handlers["AWS::EC2::VPC"]
+    vpc |= {name: _with_block(vpc[name]) for name in ("create", "update") if name in vpc}
     group = handlers["AWS::ElasticLoadBalancingV2::TargetGroup"]
     group["create"] = _create_group_with(group["create"])
     group["update"] = _update_group_with(group["update"])
@@ -54,6 +56,14 @@ def _rule_handlers(side: str) -> dict[str, Any]:
         return made
 
     return {"create": create, "update": update, "delete": delete}
+
+
+def _with_block(handler: Callable[..., Provisioned]) -> Callable[..., Provisioned]:
+    def handle(*arguments: Any, **more: Any) -> Provisioned:
+        vpc_id, attributes = handler(*arguments, **more)
+        return vpc_id, attributes | {"CidrBlock": _ec2._vpcs[vpc_id]["CidrBlock"]}
+
+    return handle
 
 
 def _create_group_with(create: Callable[..., Provisioned]) -> Callable[..., Provisioned]:

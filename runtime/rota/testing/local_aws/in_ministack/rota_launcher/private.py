@@ -34,8 +34,9 @@ NAMES: Mapping[str, Sequence[str]] = {
         "_RESOURCE_HANDLERS",
         "_ec2_sg_permissions",
         "_physical_name",
+        "_sm_secret_string",
     ],
-    "ministack.services.ec2": ["_security_groups"],
+    "ministack.services.ec2": ["_security_groups", "_vpcs"],
     "ministack.services.eventbridge": [
         "_SCHEDULER_TICK_INTERVAL",
         "_cron_next_fire",
