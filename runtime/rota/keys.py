@@ -71,6 +71,11 @@ def rotated(keys: tuple[Key, ...], *, since: str) -> tuple[Key, ...]:
     return (*keys, new_key(since=since))[-KEPT:]
 
 
+def revoked(keys: tuple[Key, ...], key_id: str, *, since: str) -> tuple[Key, ...]:
+    """The same without that key; where it is the only one, with a new one in its place, made at `since`."""
+    return tuple(key for key in keys if key.id != key_id) or (new_key(since=since),)
+
+
 def new_key(*, since: str) -> Key:
     """A key of 32 random bytes."""
     return Key(

@@ -11,7 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rota import SignatureError
-from rota.keys import FIRST, FIRST_LENGTH, KEPT, LEAST_PAUSE, REFRESH, Key, KeyRing, decode, encode, new_key, rotated
+from rota.keys import (
+    FIRST,
+    FIRST_LENGTH,
+    KEPT,
+    LEAST_PAUSE,
+    REFRESH,
+    Key,
+    KeyRing,
+    decode,
+    encode,
+    new_key,
+    revoked,
+    rotated,
+)
 from rota.signature import sign, verify
 
 SINCE = "2026-11-21T11:00:00Z"
@@ -71,6 +84,16 @@ def test_the_first_form_of_a_deployment_reads_as_one_key() -> None:
 def test_once_there_are_keys_the_first_form_does_not_count() -> None:
     text = json.dumps({"keys": [{"id": "k1", "secret": ONE.secret, "since": SINCE}], "first": "a" * FIRST_LENGTH})
     assert decode(text) == (ONE,)
+
+
+@given(KEYS, st.data())
+def test_a_key_that_is_revoked_is_gone_and_there_is_another(keys: tuple[Key, ...], data: st.DataObject) -> None:
+    key = data.draw(st.sampled_from(keys))
+    left = revoked(keys, key.id, since=SINCE)
+    assert decode(encode(left)) == left
+    assert key.id not in [one.id for one in left]
+    assert all(one in left for one in keys if one.id != key.id)
+    assert revoked(keys, "no such key", since=SINCE) == keys
 
 
 def test_new_keys_are_long_enough_and_differ() -> None:

@@ -10,6 +10,7 @@ from rota.cli.check import check
 from rota.cli.dead import dead
 from rota.cli.enqueue import enqueue
 from rota.cli.init import init
+from rota.cli.keys import keys
 from rota.cli.list import list_jobs
 from rota.cli.next import next_occurrences
 from rota.cli.output import print_error
@@ -68,3 +69,4 @@ app.command("runs")(runs)
 app.command("show")(show)
 app.command("dead")(dead)
 app.command("redrive")(redrive)
+app.add_typer(keys, name="keys")

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -122,10 +122,35 @@ manifest = Manifest(name="shop", jobs=[close_books, sync, mail, plain])
 """
 
 
-class Operated:
-    """A deployment on moto: its queues, and a ledger in which the tests put runs on record."""
+POSTED = """
+from dataclasses import dataclass
 
-    def __init__(self) -> None:
+
+@dataclass(frozen=True)
+class Report:
+    kind: str
+
+
+web = Endpoint(name="web")
+us = Endpoint(name="web-us")
+node = Endpoint(name="node", ledger=False)
+work = Queue(name="work")
+refresh = Job(
+    name="refresh", handler="handlers:tick", target=web, schedule=Every(timedelta(minutes=5)),
+    timeout=timedelta(seconds=30),
+)
+rebuild = Job(name="rebuild", handler="handlers:tick", target=[web, us], payload=Report)
+caches = Job(name="drop-caches", handler="handlers:tick", target=EveryServer(web))
+ping = Job(name="ping", target=node, idempotent=True, timeout=timedelta(seconds=20))
+plain = Job(name="plain", handler="handlers:tick", target=work)
+manifest = Manifest(name="shop", jobs=[refresh, rebuild, caches, ping, plain])
+"""
+
+
+class Operated:
+    """A deployment on moto: its queues, keys, and a ledger in which the tests put runs on record."""
+
+    def __init__(self, names: Sequence[str] = ("work", "slow"), *, with_keys: bool = False) -> None:
         import boto3
 
         from rota.ledger import Ledger
@@ -135,14 +160,17 @@ class Operated:
         self.sqs = boto3.client("sqs")
         self.urls = {
             place: self.sqs.create_queue(QueueName=f"shop-default_{place}")["QueueUrl"]
-            for name in ("work", "slow")
+            for name in names
             for place in (name, f"{name}_dead", f"{name}_undelivered")
         }
         queues = {
             name: QueueSettings(self.urls[name], self.urls[f"{name}_dead"], self.urls[f"{name}_undelivered"])
-            for name in ("work", "slow")
+            for name in names
         }
-        self.settings = Settings("shop", "default", queues, LedgerSettings("shop-default_ledger"))
+        self.secrets = boto3.client("secretsmanager")
+        first = json.dumps({"keys": [], "first": "a1" * 22})
+        keys = self.secrets.create_secret(Name="shop-keys", SecretString=first)["ARN"] if with_keys else None
+        self.settings = Settings("shop", "default", queues, LedgerSettings("shop-default_ledger"), keys)
         self.ssm = boto3.client("ssm")
         self.deploy(self.settings)
         dynamodb = boto3.client("dynamodb")
@@ -185,16 +213,29 @@ class Operated:
 
 
 @pytest.fixture
-def operated(declare: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+def operated(declare: Callable[[str], None], aws: None) -> Operated:
     """The application of those who operate, deployed."""
+    declare(OPERATED)
+    return Operated()
+
+
+@pytest.fixture
+def posted(declare: Callable[[str], None], aws: None) -> Operated:
+    """An application whose jobs go to endpoints, deployed."""
+    declare(POSTED)
+    return Operated(("work", "trigger"), with_keys=True)
+
+
+@pytest.fixture
+def aws(application: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An account on moto."""
     from moto import mock_aws
 
     from rota import redrive
 
-    declare(OPERATED)
     monkeypatch.setattr(redrive, "WAIT", 0)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     with mock_aws():
-        yield Operated()
+        yield
