@@ -1,0 +1,118 @@
+"""What a server needs before it can take a run, found when the first one comes: settings, keys, ledger, threads."""
+
+import logging
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rota import backends, keys, logs, settings
+from rota.clock import Clock
+from rota.endpoint.pool import Pool
+from rota.endpoint.replay import BoundedStore
+from rota.errors import NoDeploymentError, SettingsError
+from rota.keys import Key, KeyRing
+from rota.ledger import Ledger
+from rota.locks.base import LockProvider
+from rota.manifest import Endpoint, Job, Manifest
+from rota.runner import Runner
+from rota.settings import Settings
+
+log = logging.getLogger("rota.endpoint")
+
+Keys = KeyRing | Iterable[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a middleware is given."""
+
+    manifest: Manifest
+    endpoint: Endpoint
+    ledger: Ledger | None
+    locks: Mapping[str, LockProvider]
+    keys: KeyRing | None
+    concurrency: int
+    clock: Clock
+
+    @property
+    def jobs(self) -> list[Job[object]]:
+        """Those that run here."""
+        return [job for job in self.manifest.jobs if self.endpoint in job.endpoints]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A server that is ready."""
+
+    ring: KeyRing
+    runner: Runner
+    pool: Pool
+
+
+def open_(options: Options) -> Opened:
+    """Find all of it, the keys read once. Raises `SettingsError` or `SignatureError`."""
+    given, clock = options.keys or from_environment(clock=options.clock), options.clock
+    needs_settings = given is None or (options.ledger is None and options.endpoint.ledger)
+    try:
+        known = backends.settings_of(options.manifest.name) if needs_settings else None
+    except NoDeploymentError as error:
+        if given is None:
+            raise
+        known = None
+        log.warning("there is no deployment (%s): this is for development, with one process", error)
+    ring = given or KeyRing(backends.keys(_there(known)), clock.monotonic)
+    ring.secrets()
+    ledger = options.ledger or _ledger(options, known)
+    _check(options.jobs, ledger)
+    runner = Runner(options.manifest, clock=clock, ledger=ledger, chance=random.Random())
+    logs.install()
+    return Opened(ring, runner, Pool(options.concurrency, f"endpoint {options.endpoint.name}", clock))
+
+
+def ring_of(given: Keys | None, clock: Clock) -> KeyRing | None:
+    """The keys that a test gives: secrets, or a ring of its own."""
+    if given is None or isinstance(given, KeyRing):
+        return given
+    text = keys.encode(tuple(Key(id=f"k{number}", secret=secret) for number, secret in enumerate(given)))
+    return KeyRing(lambda: text, clock.monotonic)
+
+
+def from_environment(clock: Clock) -> KeyRing | None:
+    """The keys in `ROTA_KEYS`; None where it is not set."""
+    text = settings.keys_from_environment()
+    return None if text is None else KeyRing(lambda: text, clock.monotonic)
+
+
+def _there(known: Settings | None) -> Settings:
+    assert known is not None  # noqa: S101 - for mypy: without keys that are given, there are settings
+    return known
+
+
+def _ledger(options: Options, known: Settings | None) -> Ledger:
+    """That of the deployment; else what this process remembers."""
+    endpoint, clock = options.endpoint, options.clock
+    if endpoint.ledger and known is not None:
+        # A request for each thread may be under way at once, and one of the renewer's.
+        connections = options.concurrency + 1
+        if (found := backends.ledger(known, connections=connections, locks=options.locks, clock=clock)) is not None:
+            return found
+    if known is not None or not endpoint.ledger:
+        way_out = "deploy again: `cdk deploy`" if endpoint.ledger else f"endpoint {endpoint.name!r} has ledger=False"
+        for job in options.jobs:
+            if job.lock or job.unique:
+                field = "lock" if job.lock else "unique"
+                raise SettingsError(f"job {job.name!r} has {field}=, and there is no ledger; {way_out}")
+    if endpoint.ledger:
+        log.warning(
+            "endpoint %s has no ledger: a run that is posted to two processes runs twice; deploy again: `cdk deploy`",
+            endpoint.name,
+        )
+    return Ledger(BoundedStore(clock), locks=options.locks, clock=clock)
+
+
+def _check(jobs: Iterable[Job[object]], ledger: Ledger) -> None:
+    for job in jobs:
+        provider = job.lock.provider if job.lock else None
+        if provider is not None and provider not in ledger.providers:
+            way_out = f"give RotaMiddleware(..., locks={{{provider!r}: ...}})"
+            raise SettingsError(f"job {job.name!r}: lock: there is no provider {provider!r}; {way_out}")
