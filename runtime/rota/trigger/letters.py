@@ -1,0 +1,88 @@
+"""What the trigger sends to queues: messages again, and dead letters that say why and are ready to run again."""
+
+from dataclasses import dataclass, field, replace
+
+from rota.envelope import Envelope
+
+MAX_DELAY = 900
+"""Seconds that SQS can hold a message back.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html"""
+MAX_BYTES = 1024 * 1024
+"""Of one message with its attributes, and of all the messages in one request.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
+LENGTH = 1000
+"""Characters of an error, a reason or an id that travel in a message."""
+_ATTRIBUTE_BYTES = 64  # what an attribute weighs beside its text: name, type, and room to spare
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """A message to send."""
+
+    body: str
+    attributes: dict[str, str] = field(default_factory=dict)
+    delay: int = 0
+    """Whole seconds before it can be received, up to 900."""
+
+    @property
+    def weight(self) -> int:
+        """What it counts towards `MAX_BYTES`."""
+        return len(self.body.encode()) + sum(len(text.encode()) + _ATTRIBUTE_BYTES for text in self.attributes.values())
+
+
+def letter(envelope: Envelope, *, delay: int = 0, attributes: dict[str, str] | None = None) -> Letter:
+    """The message of an envelope; without its last error where SQS would not take it with."""
+    made = Letter(body=envelope.encode(), attributes=attributes or {}, delay=delay)
+    if envelope.error is not None and made.weight > MAX_BYTES:
+        return replace(made, body=replace(envelope, error=None).encode())
+    return made
+
+
+def dead(envelope: Envelope, reason: str, *, status: int | None = None, error: str = "", traceback: str = "") -> Letter:
+    """A run for the dead letters. It lies there ready to run again, at its one endpoint: whoever moves the message
+    back, by rota or with the console of SQS, gives it all its attempts."""
+    endpoint = envelope.post.endpoints[0] if envelope.post and len(envelope.post.endpoints) == 1 else ""
+    attributes = _printable(
+        {
+            "rota.reason": reason,
+            "rota.job": envelope.job,
+            "rota.run": envelope.run or "",
+            "rota.attempts": str(envelope.attempt),
+            "rota.endpoint": endpoint,
+            "rota.status": "" if status is None else str(status),
+            "rota.error": error,
+            "rota.traceback": traceback,
+        }
+    )
+    again = replace(
+        envelope,
+        attempt=1,
+        handed_back_at=None,
+        not_before=None,
+        redrives=envelope.redrives + 1,
+        redriven_by=None,
+        error=printable(error) or envelope.error,
+    )
+    return letter(again, attributes=attributes)
+
+
+def dead_as_it_came(body: str, reason: str, envelope: Envelope | None = None) -> Letter:
+    """A message for the dead letters that cannot be read, or not be posted."""
+    said = {"rota.reason": reason}
+    if envelope is not None:
+        said |= {"rota.job": envelope.job, "rota.run": envelope.run or "", "rota.attempts": str(envelope.attempt)}
+    return Letter(body=body, attributes=_printable(said))
+
+
+def printable(text: str, length: int = LENGTH) -> str:
+    """The beginning, without what SQS refuses: control characters, lone surrogates, the last two of the basic plane.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
+    return "".join(
+        c if c in "\t\n\r" or (c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff") else "?"
+        for c in text[:length]
+    )
+
+
+def _printable(said: dict[str, str]) -> dict[str, str]:
+    """As attributes; SQS refuses empty ones."""
+    return {name: printable(text) for name, text in said.items() if text}

@@ -1,0 +1,199 @@
+"""What the trigger does with one message: split it, post it, or call the roll."""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from rota.envelope import Envelope, read_instant
+from rota.errors import EnvelopeError
+from rota.trigger.aws import AwsError
+from rota.trigger.config import TriggerConfig
+from rota.trigger.fleet import ROLL_CALL_AFTER, Fleet
+from rota.trigger.letters import dead_as_it_came, letter
+from rota.trigger.outcomes import (
+    RUNNING_SINCE,
+    UNKNOWN_THERE,
+    DeadLetter,
+    Delete,
+    Delivery,
+    Hide,
+    SendAgain,
+    Verdict,
+    judge,
+    not_due,
+)
+from rota.trigger.posting import Poster, message_id
+from rota.trigger.queue import TriggerQueue
+from rota.trigger.request import Answer, NoAnswer, Place
+from rota.trigger.servers import Servers
+from rota.trigger.split import EVERY, Part, RollCall, Unfit, endpoint_of, server_of, split
+from rota.trigger.telemetry import Telemetry
+
+Remaining = Callable[[], float]
+"""How many seconds the function has left."""
+
+
+class Trigger:
+    """One deployment's. Safe to share among threads."""
+
+    def __init__(
+        self, config: TriggerConfig, *, queue: TriggerQueue, poster: Poster, servers: Servers, telemetry: Telemetry
+    ) -> None:
+        self._config, self._queue, self._poster = config, queue, poster
+        self._fleet = Fleet(config, queue, servers, telemetry)
+        self.telemetry = telemetry
+        """What it tells."""
+
+    def handle(self, record: Mapping[str, Any], remaining: Remaining) -> bool:
+        """Whether the message is done with; else it stays in the queue. `record` is as Lambda brings it.
+
+        Raises what goes wrong on the way: the message then comes again when its visibility ends.
+        """
+        parts = split(record["body"], message_id=record["messageId"], endpoints=self._config.endpoints)
+        if len(parts) > 1:
+            return self._split_up(record, parts)
+        [part] = parts
+        if isinstance(part, Unfit):
+            return self._bury(record, part)
+        if isinstance(part, RollCall):
+            done = self._fleet.call(part, _received(record))
+            return done or self._hide(record, ROLL_CALL_AFTER)
+        return self._run(record, part, remaining)
+
+    def _split_up(self, record: Mapping[str, Any], parts: list[Part]) -> bool:
+        """Each part as a message of its own: all of them, or the message comes again, and they with the same ids."""
+        runs = [part for part in parts if isinstance(part, Envelope)]
+        self._queue.send([letter(run) for run in runs])
+        for part in parts:
+            if isinstance(part, Unfit):
+                self._bury(record, part)
+        self.telemetry.tell(
+            "split", message=record["messageId"], jobs=sorted({run.job for run in runs}), into=len(runs)
+        )
+        return True
+
+    def _bury(self, record: Mapping[str, Any], part: Unfit) -> bool:
+        self._queue.bury(dead_as_it_came(part.body, part.reason, part.envelope))
+        self.telemetry.tell(
+            "dead-lettered",
+            level="ERROR",
+            metrics={"DeadLettered": 1},
+            message=record["messageId"],
+            job=part.envelope.job if part.envelope else "",
+            run=part.envelope.run if part.envelope else None,
+            endpoint="",
+            reason=part.reason,
+        )
+        return True
+
+    def _run(self, record: Mapping[str, Any], part: Envelope, remaining: Remaining) -> bool:
+        delivery, name = _delivery(record, part), _name(part)
+        if early := not_due(delivery, time.time()):
+            self._tell(record, part, early)
+            return self._settle(record, early)
+        began = time.monotonic()
+        every = server_of(name) == EVERY
+        came = self._fleet.ask_every(part, endpoint_of(name)) if every else self._post(part, name, remaining)
+        if came is None:
+            return True
+        endpoint = self._config.endpoints.get(endpoint_of(name))
+        verdict = judge(came, delivery, endpoint, now=time.time(), chance=random.random)
+        metrics = {} if every else {"Posted": 1, "Duration": round((time.monotonic() - began) * 1000, 1)}
+        # Told first: should SQS not answer, this is what is known of it.
+        self._tell(record, part, verdict, metrics, came.status if isinstance(came, Answer) else None)
+        return self._settle(record, verdict)
+
+    def _post(self, part: Envelope, name: str, remaining: Remaining) -> Answer | NoAnswer | None:
+        """What came of it; None where the server that it is for has left."""
+        endpoint = self._config.endpoints.get(endpoint_of(name))
+        if endpoint is None:
+            known = ", ".join(sorted(self._config.endpoints)) or "none"
+            reason = f"the trigger knows no endpoint {endpoint_of(name)!r} (it has {known})"
+            return NoAnswer(reason=reason, begun=False, most=UNKNOWN_THERE)
+        server = server_of(name)
+        try:
+            place = Place.of(endpoint) if server is None else self._fleet.place(endpoint, server)
+            body = replace(part, post=None, endpoint=name, not_before=None, handed_back_at=None).encode()
+            came = self._poster.post(place, message_id(part, name), body.encode(), remaining)
+        except AwsError as error:
+            came = NoAnswer(reason=str(error), begun=False)
+        if server is not None and isinstance(came, NoAnswer) and self._fleet.has_left(part, endpoint, name, came):
+            return None
+        return came
+
+    def _settle(self, record: Mapping[str, Any], verdict: Verdict) -> bool:
+        """Do with the message as the verdict has it; whether it is done with."""
+        match verdict.settle:
+            case Hide():
+                return self._hide(record, verdict.settle.seconds)
+            case SendAgain():
+                self._queue.send([verdict.settle.letter])
+            case DeadLetter():
+                self._queue.bury(verdict.settle.letter)
+            case Delete():
+                pass
+        return True
+
+    def _hide(self, record: Mapping[str, Any], seconds: int) -> bool:
+        self._queue.hide(record["receiptHandle"], seconds)
+        return False
+
+    def _tell(
+        self,
+        record: Mapping[str, Any],
+        part: Envelope,
+        verdict: Verdict,
+        metrics: Mapping[str, float] | None = None,
+        status: int | None = None,
+    ) -> None:
+        settle, name = verdict.settle, _name(part)
+        counted = {**(metrics or {})}
+        if verdict.metric:
+            counted[verdict.metric] = 1
+        if isinstance(settle, DeadLetter):
+            counted["DeadLettered"] = 1
+        level = "INFO" if verdict.metric in (None, "Succeeded") else "WARNING"
+        self.telemetry.tell(
+            "posted" if metrics else "put off",
+            level="ERROR" if isinstance(settle, DeadLetter) else level,
+            metrics=counted,
+            job=part.job,
+            run=part.run,
+            endpoint=endpoint_of(name),
+            server=server_of(name),
+            message=record["messageId"],
+            attempt=part.attempt,
+            received=_received(record),
+            status=status,
+            reason=verdict.reason,
+            then=type(settle).__name__,
+            seconds=settle.seconds if isinstance(settle, Hide) else None,
+            ms=metrics.get("Duration") if metrics else None,
+        )
+
+
+def _name(part: Envelope) -> str:
+    """The one endpoint that a part is for, as its post has it."""
+    assert part.post is not None  # noqa: S101 - split() gives each one
+    return part.post.endpoints[0]
+
+
+def _delivery(record: Mapping[str, Any], part: Envelope) -> Delivery:
+    sent = record.get("attributes", {}).get("SentTimestamp")
+    mark = record.get("messageAttributes", {}).get(RUNNING_SINCE, {}).get("stringValue")
+    try:
+        running_since = None if mark is None else read_instant(RUNNING_SINCE, mark).timestamp()
+    except EnvelopeError:  # not of this trigger
+        running_since = None
+    return Delivery(
+        envelope=part,
+        sent_at=int(sent) / 1000 if sent else time.time(),
+        received=_received(record),
+        running_since=running_since,
+    )
+
+
+def _received(record: Mapping[str, Any]) -> int:
+    return max(1, int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)))
