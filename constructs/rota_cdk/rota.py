@@ -1,6 +1,6 @@
 """Everything that a manifest declares, in one construct."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -10,7 +10,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from rota.manifest import Manifest
+from rota.manifest import TRIGGER, Manifest
 from rota.names import Names
 from rota.settings import (
     DEFAULT_STAGE,
@@ -21,16 +21,19 @@ from rota.settings import (
     Settings,
     parameter_name,
 )
-from rota_cdk import alarms, validation
+from rota_cdk import alarms, due_together, rota_limits, trigger_limits, validation
+from rota_cdk.endpoints import Places
+from rota_cdk.fanout_trigger import FanoutTrigger
 from rota_cdk.job_queue import JobQueue
+from rota_cdk.rota_limits import Told
 from rota_cdk.run_ledger import RunLedger
 from rota_cdk.scheduled_job import ScheduledJob
 from rota_cdk.validation import SchedulesWith
 
 
 class Rota(Construct):
-    """A deployment of a manifest: a `JobQueue` for each queue, a `ScheduledJob` for each job with a schedule, a
-    `RunLedger`, and the settings that servers read.
+    """A deployment of a manifest: a `JobQueue` for each queue, a `FanoutTrigger` for the endpoints, a `ScheduledJob`
+    for each job with a schedule, a `RunLedger`, and the settings that servers read.
 
     Each stage of a manifest is a deployment of its own; several live side by side in an account, or a stack.
 
@@ -40,10 +43,15 @@ class Rota(Construct):
     - `schedules_with`: "rules" (unless given) makes EventBridge rules of what a rule can do; "scheduler" makes all of
       them schedules, of which an account has ten million and not 300. While a deploy switches, a job's rule and
       schedule may both stand: what is due then may arrive twice, with one run id.
+    - `endpoints`: where each endpoint of the manifest is, by name or declaration: `AlbEndpoint` or `UrlEndpoint`.
+    - `trigger`: a `FanoutTrigger` of this manifest, stage and ledger, where its defaults do not fit; made here, of
+      `endpoints`, unless given.
+    - `together`: names of jobs that one rule makes due, in groups, `[["refresh-prices", "drop-caches"]]`: jobs of
+      endpoints that have one schedule. Each still has runs of its own.
     - `ledger`: a `RunLedger` of this manifest and stage, where its defaults do not fit; made here unless given, also
       for a manifest that has nothing to record yet, for an unused one costs nothing.
     - `encryption_key`, `alarm_topic`: for each queue, and for the ledger unless it is given.
-    - `alarm_age`, `alarm_depth`, `alarm_dead_letters`: for each queue; see `JobQueue`.
+    - `alarm_age`, `alarm_depth`, `alarm_dead_letters`: for each queue, the trigger's too; see `JobQueue`.
 
     Raises `SynthError` for what AWS would refuse.
     """
@@ -56,6 +64,9 @@ class Rota(Construct):
         manifest: Manifest,
         stage: str = DEFAULT_STAGE,
         schedules_with: SchedulesWith = "rules",
+        endpoints: Places | None = None,
+        trigger: FanoutTrigger | None = None,
+        together: Sequence[Sequence[str]] = (),
         ledger: RunLedger | None = None,
         encryption_key: kms.IKey | None = None,
         alarm_topic: sns.ITopic | None = None,
@@ -70,6 +81,8 @@ class Rota(Construct):
         validation.check(subject, _longest_settings(manifest, stage), validation.SETTINGS)
         if ledger is not None:
             validation.check(subject, (ledger.names, Names(manifest.name, stage)), validation.LEDGER)
+        validation.check(subject, Told(manifest, stage, endpoints, trigger), rota_limits.ENDPOINTS)
+        due = due_together.groups(manifest, together)
         # Upper case in the ids that are not a job's name, for no job's name has any: each job is found under its own.
         self.queues: Mapping[str, JobQueue] = MappingProxyType(
             {
@@ -98,26 +111,47 @@ class Rota(Construct):
             alarm_topic=alarm_topic,
         )
         """Where workers claim runs."""
-        self.jobs: Mapping[str, ScheduledJob] = MappingProxyType(
-            {
-                job.name: ScheduledJob(
-                    self,
-                    job.name,
-                    job=job,
-                    queue=self.queues[job.queue.name],
-                    ledger=self.ledger,
-                    schedules_with=schedules_with,
-                )
-                for job in manifest.jobs
-                if job.schedule is not None
-            }
-        )
-        """The jobs that have a schedule, by name. Each is a construct of its own, to be tagged or overridden."""
+        if manifest.endpoints and trigger is None:
+            given = {key if isinstance(key, str) else key.name: place for key, place in (endpoints or {}).items()}
+            trigger = FanoutTrigger(
+                self,
+                "Trigger",
+                endpoints={endpoint: given[endpoint.name] for endpoint in manifest.endpoints},
+                manifest=manifest.name,
+                stage=stage,
+                ledger=self.ledger,
+                encryption_key=encryption_key,
+                alarm_topic=alarm_topic,
+                alarm_age=alarm_age,
+                alarm_depth=alarm_depth,
+                alarm_dead_letters=alarm_dead_letters,
+            )
+        self.trigger = trigger
+        """What posts runs to the endpoints; None where the manifest has none."""
+        for job in manifest.jobs:
+            if trigger is not None and job.endpoints:
+                trigger.check(job)  # also what is enqueued alone
+        made: dict[str, ScheduledJob] = {}
+        for jobs in due:
+            scheduled = ScheduledJob(
+                self,
+                jobs[0].name,
+                job=jobs,
+                queue=None if jobs[0].endpoints else self.queues[jobs[0].queue.name],
+                trigger=trigger if jobs[0].endpoints else None,
+                ledger=self.ledger,
+                schedules_with=schedules_with,
+            )
+            made |= {job.name: scheduled for job in jobs}
+        self.jobs: Mapping[str, ScheduledJob] = MappingProxyType(made)
+        """The jobs that have a schedule, by name. Each is a construct of its own, to be tagged or overridden; those
+        that are due together share one."""
         self.settings = Settings(
             manifest=manifest.name,
             stage=stage,
-            queues={name: queue.settings for name, queue in self.queues.items()},
+            queues={name: queue.settings for name, queue in self._with_trigger.items()},
             ledger=self.ledger.settings,
+            keys=trigger.secret.secret_arn if trigger else None,
         )
         """What servers of this deployment need to know: names and URLs alone."""
         self.parameter = ssm.StringParameter(
@@ -132,14 +166,19 @@ class Rota(Construct):
         """The SSM parameter that holds the settings."""
 
     @property
+    def _with_trigger(self) -> dict[str, JobQueue]:
+        """Every queue by its name, the trigger's too."""
+        return {**self.queues} | ({TRIGGER.name: self.trigger.queue} if self.trigger else {})
+
+    @property
     def environment(self) -> dict[str, str]:
         """Environment variables for containers and functions, which then need not read the parameter."""
         return {STAGE_VARIABLE: self.settings.stage, SETTINGS_VARIABLE: self.settings.encode()}
 
     def grant_enqueue(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Lets `grantee` use `Client(manifest)`: read the settings, and enqueue on every queue."""
+        """Lets `grantee` use `Client(manifest)`: read the settings, and enqueue on every queue, the trigger's too."""
         grant = self._grant_settings(grantee)
-        for queue in self.queues.values():
+        for queue in self._with_trigger.values():
             grant = grant.combine(queue.grant_enqueue(grantee))
         return grant
 
@@ -153,11 +192,23 @@ class Rota(Construct):
     def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee`, a person with the command line, use `rota runs`, `show`, `dead`, `redrive`, `run` and
         `enqueue`: read the settings and the ledger, empty the dead letters and the undelivered, and enqueue on every
-        queue. Not to consume."""
+        queue, the trigger's too. Not to consume, nor to see the keys."""
         grant = self._grant_settings(grantee).combine(self.ledger.grant_read(grantee))
-        for queue in self.queues.values():
+        for queue in self._with_trigger.values():
             grant = grant.combine(queue.grant_operate(grantee))
         return grant
+
+    def grant_verify(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets `grantee`, a server with `RotaMiddleware`, take runs over HTTP: read the settings and the keys, and
+        claim runs."""
+        grant = self._grant_settings(grantee).combine(self.ledger.grant_claim(grantee))
+        return grant if self.trigger is None else grant.combine(self.trigger.grant_verify(grantee))
+
+    def grant_rotate(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets `grantee`, a person with the command line, use `rota keys list`, `rotate` and `revoke`: read the
+        settings, read and write the keys."""
+        grant = self._grant_settings(grantee)
+        return grant if self.trigger is None else grant.combine(self.trigger.grant_rotate(grantee))
 
     def _grant_settings(self, grantee: iam.IGrantable) -> iam.Grant:
         return iam.Grant.add_to_principal(
@@ -175,8 +226,12 @@ def _longest_settings(manifest: Manifest, stage: str) -> str:
             dead_letter_url=host + names.dead_letters(queue.name),
             undelivered_url=host + names.undelivered(queue.name),
         )
-        for queue in manifest.queues
+        for queue in (*manifest.queues, *([TRIGGER] if manifest.endpoints else []))
     }
     return Settings(
-        manifest=manifest.name, stage=stage, queues=queues, ledger=LedgerSettings(table=names.ledger)
+        manifest=manifest.name,
+        stage=stage,
+        queues=queues,
+        ledger=LedgerSettings(table=names.ledger),
+        keys="x" * trigger_limits.LONGEST if manifest.endpoints else None,
     ).encode()

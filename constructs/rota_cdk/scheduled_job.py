@@ -1,6 +1,8 @@
 """A job's schedule, made on AWS."""
 
-from typing import Any
+from collections.abc import Sequence
+from textwrap import shorten
+from typing import Any, cast
 
 from aws_cdk import Annotations, Stack
 from aws_cdk import aws_events as events
@@ -9,7 +11,8 @@ from constructs import Construct
 
 from rota.manifest import Job
 from rota.schedules import Schedule
-from rota_cdk import delivery, expressions, validation
+from rota_cdk import delivery, due_together, expressions, validation
+from rota_cdk.fanout_trigger import FanoutTrigger
 from rota_cdk.job_queue import JobQueue
 from rota_cdk.run_ledger import RunLedger
 from rota_cdk.validation import SchedulesWith
@@ -21,17 +24,19 @@ class ScheduledJob(Construct):
     A cron in UTC becomes a rule; a time zone, a single instant, and an interval that does not divide the day become a
     schedule of EventBridge Scheduler, in the group `<manifest>-<stage>` of the stack. `enabled=False` of the job keeps
     it deployed and silent. EventBridge tries to deliver for 24 hours, at most 185 times, and then puts the occurrence
-    into `queue.undelivered`. No policy grows with the number of jobs.
+    into `undelivered` of the queue. No policy grows with the number of jobs.
 
-    - `job`: the declaration; it must have a schedule.
+    - `job`: the declaration; it must have a schedule. Or several, due together by one rule or schedule: of endpoints,
+      of one schedule, enabled alike. It saves rules and their messages; each job still has runs of its own.
     - `queue`: the `JobQueue` made of the job's target. The schedules of one manifest and stage belong into one stack.
+    - `trigger`: the `FanoutTrigger` that knows the endpoints, for a job whose target they are. One of the two is given.
     - `ledger`: the `RunLedger` of the same manifest and stage, where workers claim the job's runs. It changes nothing
       of what is made here; without it the synth warns: EventBridge and SQS may deliver an occurrence twice, and
       nothing then tells the second one from the first.
     - `schedules_with`: "scheduler" makes a schedule even of what a rule could do.
 
-    Raises `SynthError`, naming the job, where there is no schedule, the queue or the ledger is another's, or the input
-    is too large.
+    Raises `SynthError`, naming the job, where there is no schedule, the queue, the trigger or the ledger is another's,
+    the input is too large, or jobs cannot be due together.
     """
 
     def __init__(
@@ -39,14 +44,19 @@ class ScheduledJob(Construct):
         scope: Construct,
         id: str,  # noqa: A002 - CDK's word
         *,
-        job: Job[Any],
-        queue: JobQueue,
+        job: Job[Any] | Sequence[Job[Any]],
+        queue: JobQueue | None = None,
+        trigger: FanoutTrigger | None = None,
         ledger: RunLedger | None = None,
         schedules_with: SchedulesWith = "rules",
     ) -> None:
         super().__init__(scope, id)
-        self._subject = f"job {job.name!r}"
-        validation.check(self._subject, (job, queue.declared), validation.SCHEDULED)
+        self.jobs: tuple[Job[Any], ...] = (job,) if isinstance(job, Job) else tuple(job)
+        """The declarations: one, or those that are due together."""
+        validation.check(f"ScheduledJob {id!r}", self.jobs, due_together.SEVERAL)
+        self._subject = " and ".join(f"job {each.name!r}" for each in self.jobs)
+        validation.check(self._subject, self.jobs, due_together.ALIKE)
+        queue = self._queue(queue, trigger)
         validation.check(self._subject, schedules_with, validation.SCHEDULES_WITH)
         if ledger is not None:
             validation.check(self._subject, (ledger.names, queue.names), validation.LEDGER)
@@ -57,13 +67,11 @@ class ScheduledJob(Construct):
                 'RunLedger, give it here as ledger= and to the workers (RunLedger.grant_claim, "ledger" in their '
                 "settings), or use Rota, which does all of it",
             )
-        self.job = job
-        """The declaration."""
         self.rules: tuple[events.CfnRule, ...] = ()
         """The rules, or none where there are schedules."""
         self.schedules: tuple[scheduler.CfnSchedule, ...] = ()
         """The schedules, or none where there are rules."""
-        if (schedule := job.schedule) is None:
+        if (schedule := self.jobs[0].schedule) is None:
             return  # refused above
         if schedules_with == "scheduler" or expressions.needs_scheduler(schedule):
             self.schedules = self._schedules(schedule, queue)
@@ -75,12 +83,29 @@ class ScheduledJob(Construct):
                 rule.node.add_dependency(*queue.admission)
         self.node.default_child = (self.rules or self.schedules)[0]
 
+    def _queue(self, queue: JobQueue | None, trigger: FanoutTrigger | None) -> JobQueue:
+        """Where the occurrences go, once it is sure that the jobs belong there."""
+        validation.check(self._subject, (queue, trigger, self.jobs[0]), due_together.ONE_OF_TWO)
+        for job in self.jobs:
+            validation.check(f"job {job.name!r}", job, validation.SCHEDULED)
+            if trigger is not None:
+                trigger.check(job)
+            elif queue is not None:
+                validation.check(f"job {job.name!r}", (job, queue.declared), validation.OF_THE_QUEUE)
+        return cast("JobQueue", trigger.queue if trigger else queue)
+
     @property
     def _state(self) -> str:
-        return "ENABLED" if self.job.enabled else "DISABLED"
+        return "ENABLED" if self.jobs[0].enabled else "DISABLED"
+
+    @property
+    def _description(self) -> str | None:
+        if len(self.jobs) == 1:
+            return self.jobs[0].description or None
+        return shorten(f"Together: {', '.join(job.name for job in self.jobs)}", validation.MAX_DESCRIPTION)
 
     def _rules(self, schedule: Schedule, queue: JobQueue) -> tuple[events.CfnRule, ...]:
-        template = expressions.rule_template(self.job)
+        template = expressions.rule_template(self.jobs)
         validation.check(self._subject, template, validation.RULE_TEMPLATE)
         target = events.CfnRule.TargetProperty(
             id="queue",
@@ -97,8 +122,8 @@ class ScheduledJob(Construct):
             events.CfnRule(
                 self,
                 _numbered("Rule", ordinal),
-                name=queue.names.rule(self.job.name, ordinal),
-                description=self.job.description or None,
+                name=queue.names.rule(self.jobs[0].name, ordinal),
+                description=self._description,
                 schedule_expression=expression,
                 state=self._state,
                 targets=[target],
@@ -107,7 +132,7 @@ class ScheduledJob(Construct):
         )
 
     def _schedules(self, schedule: Schedule, queue: JobQueue) -> tuple[scheduler.CfnSchedule, ...]:
-        text = expressions.schedule_input(self.job)
+        text = expressions.schedule_input(self.jobs)
         validation.check(self._subject, text, validation.SCHEDULE_INPUT)
         group = schedule_group(self, queue.names.deployment)
         target = scheduler.CfnSchedule.TargetProperty(
@@ -123,8 +148,8 @@ class ScheduledJob(Construct):
             scheduler.CfnSchedule(
                 self,
                 _numbered("Schedule", ordinal),
-                name=queue.names.rule(self.job.name, ordinal),
-                description=self.job.description or None,
+                name=queue.names.rule(self.jobs[0].name, ordinal),
+                description=self._description,
                 group_name=group.ref,
                 schedule_expression=expression,
                 schedule_expression_timezone=schedule.time_zone,

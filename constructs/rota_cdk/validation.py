@@ -140,26 +140,39 @@ REMOVAL: Sequence[Limit[RemovalPolicy]] = (
     ),
 )
 
-SCHEDULED: Sequence[Limit[tuple[Job[Any], Queue]]] = (
+SCHEDULED: Sequence[Limit[Job[Any]]] = (
     Limit(
-        lambda given: given[0].schedule is None,
+        lambda job: job.schedule is None,
         lambda _: "it has no schedule; give it one, or leave the ScheduledJob out: a job only enqueued needs none",
     ),
     Limit(
-        lambda given: given[0].queue != given[1],
-        lambda given: (
-            f"its target is the queue {given[0].queue.name!r}, but queue= is the JobQueue of {given[1].name!r}; "
-            f"give the JobQueue made of {given[0].queue!r}"
-        ),
-    ),
-    Limit(
-        lambda given: len(given[0].description) > MAX_DESCRIPTION,
-        lambda given: (
-            f"its description has {len(given[0].description)} characters, and EventBridge takes {MAX_DESCRIPTION}; "
+        lambda job: len(job.description) > MAX_DESCRIPTION,
+        lambda job: (
+            f"its description has {len(job.description)} characters, and EventBridge takes {MAX_DESCRIPTION}; "
             "shorten it"
         ),
     ),
 )
+OF_THE_QUEUE: Sequence[Limit[tuple[Job[Any], Queue]]] = (
+    Limit(
+        lambda given: given[0].target != given[1],
+        lambda given: (
+            f"its target is {_target(given[0])}, but queue= is the JobQueue of {given[1].name!r}; "
+            + (
+                f"give the JobQueue made of {given[0].target!r}"
+                if isinstance(given[0].target, Queue)
+                else "give trigger=, the FanoutTrigger that posts to it, and not queue="
+            )
+        ),
+    ),
+)
+
+
+def _target(job: Job[Any]) -> str:
+    if isinstance(job.target, Queue):
+        return f"the queue {job.target.name!r}"
+    return " and ".join(f"endpoint {endpoint.name!r}" for endpoint in job.endpoints)
+
 
 RULE_TEMPLATE: Sequence[Limit[str]] = (
     Limit(

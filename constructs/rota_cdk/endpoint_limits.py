@@ -1,0 +1,169 @@
+"""What an endpoint's place must be, as tables like those of `rota_cdk.validation`."""
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import get_args
+
+from aws_cdk import Annotations, Token
+from constructs import Construct
+
+from rota.manifest import Endpoint
+from rota_cdk import validation
+from rota_cdk.endpoints import AlbEndpoint, Place, Scheme, UrlEndpoint
+from rota_cdk.validation import Limit
+
+MAX_PRIORITY = 50000
+"""https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-update-rules.html"""
+MAX_FUNCTION_TIMEOUT = timedelta(minutes=15)
+"""https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+AROUND = timedelta(seconds=30)
+"""What the trigger takes at the most around the longest answer: reading keys, connecting, and telling SQS."""
+
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+")
+
+
+def check(scope: Construct, endpoint: Endpoint, place: object) -> None:
+    """Raises `SynthError`, naming the endpoint, for a place that cannot be; warns of one that is not encrypted."""
+    subject = f"endpoint {endpoint.name!r}"
+    validation.check(subject, place, PLACE)
+    validation.check(subject, endpoint, ENDPOINT)
+    if isinstance(place, UrlEndpoint):
+        validation.check(subject, (endpoint, place), URL)
+    if isinstance(place, AlbEndpoint):
+        validation.check(subject, place, KNOWN)
+        validation.check(subject, place, ALB)
+        if not place.over_tls:
+            Annotations.of(scope).add_warning_v2(
+                f"rota:plain-http-{endpoint.name}",
+                f"{subject}: its listener speaks plain HTTP, so runs and answers can be read within the VPC, though "
+                "not be altered, for they are signed; give the listener a certificate and host=, or acknowledge this",
+            )
+
+
+PLACE: Sequence[Limit[object]] = (
+    Limit(
+        lambda place: not isinstance(place, Place),
+        lambda place: f'must be AlbEndpoint(listener) or UrlEndpoint("https://..."); got {place!r}',
+    ),
+)
+
+ENDPOINT: Sequence[Limit[Endpoint]] = (
+    Limit(
+        lambda endpoint: endpoint.idle_timeout + AROUND > MAX_FUNCTION_TIMEOUT,
+        lambda endpoint: (
+            f"idle_timeout is {endpoint.idle_timeout}, and the trigger, a Lambda, can wait "
+            f"{MAX_FUNCTION_TIMEOUT - AROUND} for an answer; declare that or less: jobs that "
+            "take longer are then answered with 202 when they begin"
+        ),
+    ),
+)
+
+URL: Sequence[Limit[tuple[Endpoint, UrlEndpoint]]] = (
+    Limit(
+        lambda given: given[1].url.lower().startswith("http://"),
+        lambda given: (
+            f"{given[1].url} is plain HTTP over the internet, where anybody on the way can read runs and answers; give "
+            "https://, or AlbEndpoint(listener) for an internal load balancer"
+        ),
+    ),
+    Limit(
+        lambda given: not given[1].is_readable and not given[1].url.lower().startswith("http://"),
+        lambda given: (
+            'url must read "https://host", a port and a path behind it if need be, without user, query and fragment; '
+            f"got {given[1].url!r}"
+            + (
+                "; its beginning must be known at synth: write https:// and put the Token behind it"
+                if Token.is_unresolved(given[1].url)
+                else ""
+            )
+        ),
+    ),
+    Limit(
+        lambda given: (given[1].prefix + "/").endswith(given[0].path + "/"),
+        lambda given: (
+            f"{given[1].url} ends in the endpoint's path, which is added by itself; give "
+            f"{given[1].url.rstrip('/').removesuffix(given[0].path)}"
+        ),
+    ),
+)
+
+KNOWN: Sequence[Limit[AlbEndpoint]] = (
+    Limit(
+        lambda place: place.balancer is None,
+        lambda _: "its listener is imported, so its load balancer is not known; give load_balancer=",
+    ),
+    Limit(
+        lambda place: place.balancer is not None and place.address is None,
+        lambda _: "load_balancer= is imported without its DNS name; give load_balancer_dns_name where it is imported",
+    ),
+    Limit(
+        lambda place: place.address is not None and place.is_internal is None,
+        lambda _: "load_balancer= is imported under a name that only the deploy knows; give internal=True or False",
+    ),
+    Limit(
+        lambda place: not place.is_imported and (place.protocol, place.port) != (None, None),
+        lambda place: (
+            f"protocol= and port= are for an imported listener; this one is known: it has port {place.at_port}, and "
+            f"{'HTTPS' if place.over_tls else 'HTTP'}. Leave them out"
+        ),
+    ),
+    Limit(
+        lambda place: place.protocol not in (None, *get_args(Scheme)),
+        lambda place: f'protocol must be "https" or "http"; got {place.protocol!r}',
+    ),
+    Limit(
+        lambda place: place.internal is not None and place.internal != place.is_internal,
+        lambda place: (
+            f"internal is {place.internal}, but the load balancer is known to be "
+            f"{'internal' if place.is_internal else 'internet-facing'}; leave internal= out"
+        ),
+    ),
+)
+
+ALB: Sequence[Limit[AlbEndpoint]] = (
+    Limit(
+        lambda place: place.over_tls and place.host is None,
+        lambda _: (
+            "its listener has HTTPS, and no certificate has the load balancer's own name; give host=, a name that is "
+            'in the certificate, such as host="app.example.com"'
+        ),
+    ),
+    Limit(
+        lambda place: not place.over_tls and not place.is_internal,
+        lambda _: (
+            "its listener speaks plain HTTP on an internet-facing load balancer, where anybody on the way can read "
+            "runs and answers; give a listener with a certificate and host=, or one of an internal load balancer"
+        ),
+    ),
+    Limit(
+        lambda place: (
+            place.host is not None and not Token.is_unresolved(place.host) and not _HOST.fullmatch(place.host)
+        ),
+        lambda place: f'host must be a name such as "app.example.com", without port and wildcard; got {place.host!r}',
+    ),
+    Limit(
+        lambda place: place.priority is not None and not 1 <= place.priority <= MAX_PRIORITY,
+        lambda place: f"priority must be from 1 to {MAX_PRIORITY}, or None for no rule; got {place.priority}",
+    ),
+    Limit(
+        lambda place: place.priority is not None and place.is_imported and place.target_group is None,
+        lambda _: "its listener is imported, so where it forwards to is not known; give target_group= beside priority=",
+    ),
+    Limit(
+        lambda place: place.server_scheme not in (None, *get_args(Scheme)),
+        lambda place: f'server_scheme must be "http" or "https"; got {place.server_scheme!r}',
+    ),
+    Limit(
+        lambda place: place.server_scheme is not None and place.target_group is None,
+        lambda _: "server_scheme= says how the servers of a target group are asked; give target_group= as well",
+    ),
+    Limit(
+        lambda place: (place.server_scheme == "https") != (place.server_name is not None),
+        lambda place: (
+            'server_scheme="https" needs server_name=, the name in the certificate of each server'
+            if place.server_name is None
+            else f'server_name={place.server_name!r} is checked with server_scheme="https" alone; give both or neither'
+        ),
+    ),
+)
