@@ -1,5 +1,6 @@
 """What rota aims at, and whether a run met it."""
 
+import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ CPU_RATIO = 1.3
 PACE_RATIO = 0.95
 ENQUEUE_RATIO = 1.3
 IMPORT_RATIO = 1.3
+COLD_START_RATIOS = {"requests + boto3": 0.25, "axios + AWS SDK, Node": 0.5}
+ASSET_KB = 100
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,13 @@ def _others(results: dict[str, Any]) -> Iterator[Aim]:
     if imports := results.get("imports"):
         cpu = ", ".join(f"{name} {value:.1f} ms" for name, value in imports["cpu_ms"].items())
         yield Aim("CPU of `import rota`, times `import json, dataclasses`", imports["ratio"], IMPORT_RATIO, detail=cpu)
+    if cold := results.get("cold_start"):
+        for way in ("http", "https"):
+            for peer, ratios in cold[way]["ratios"].items():
+                what = f"CPU of the trigger's cold start over {way}, times {peer}"
+                yield Aim(what, statistics.median(ratios), COLD_START_RATIOS[peer], detail=_range(ratios))
+        detail = f"{cold['asset_files']} files"
+        yield Aim("the trigger's asset, KB unzipped", cold["asset_bytes"] / 1000, ASSET_KB, detail=detail)
 
 
 def _failures(results: dict[str, Any]) -> Iterator[Aim]:
@@ -98,3 +108,7 @@ def unstarted_of(row: dict[str, Any]) -> int:
 
 def _spread(ratios: list[float]) -> str:
     return " ".join(f"{ratio:.2f}" for ratio in ratios)
+
+
+def _range(ratios: list[float]) -> str:
+    return f"{min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} rounds"

@@ -31,6 +31,7 @@ def _lines(results: dict[str, Any]) -> Iterator[str]:
         header = ["contender", "threads", "job", "rounds", "CPU ms/job", "times raw boto3", "calls/job"]
         header += ["receive", "delete", "visibility", "jobs/s", "MiB"]
         yield from _section("Cost and pace under backlog (medians)", header, map(_throughput, rows))
+    yield from _cold_start(results)
     yield from _pace(results)
     yield from _enqueue(results)
     yield from _failures(results)
@@ -61,6 +62,14 @@ def _throughput(row: dict[str, Any]) -> list[str]:
     where = [row["contender"], str(row["threads"]), f"{row['ms']} ms", str(row["rounds"])]
     kinds = [f"{calls[kind]:.3f}" for kind in ("all", "receive", "delete", "visibility")]
     return [*where, f"{row['cpu_ms_job']:.3f}", ratio, *kinds, pace, f"{row['memory_mib']:.0f}"]
+
+
+def _cold_start(results: dict[str, Any]) -> Iterator[str]:
+    if found := results.get("cold_start"):
+        title = "Cold start of the trigger: CPU ms of a process that imports it, reads the keys and posts one run"
+        names = found["http"]["cpu_ms"]
+        rows = ([name, *(f"{found[way]['cpu_ms'][name]:.0f}" for way in ("http", "https"))] for name in names)
+        yield from _section(title, ["", "over http", "over https"], rows)
 
 
 def _pace(results: dict[str, Any]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from benchmarks.bench import Bench
 from benchmarks.contenders import CONTENDERS, REFERENCE
 from benchmarks.endpoint import Endpoint
 from benchmarks.environment import HERE
-from benchmarks.phases import backlog, enqueue, idle, imports, latency, long_job, pace, signals, throughput
+from benchmarks.phases import backlog, cold_start, enqueue, idle, imports, latency, long_job, pace, signals, throughput
 from benchmarks.report import markdown
 
 
@@ -46,6 +46,7 @@ def run(options: Namespace) -> None:
 def _phases(bench: Bench, rounds: int) -> dict[str, Callable[[], Any]]:
     return {
         "imports": lambda: imports.measure(5 if bench.quick else 25),
+        "cold_start": lambda: cold_start.measure(bench.folder / "cold_start", 5 if bench.quick else 25),
         "throughput": lambda: throughput.measure(bench, rounds),
         "pace": lambda: pace.measure(bench, rounds),
         "enqueue": lambda: enqueue.measure(bench, rounds),

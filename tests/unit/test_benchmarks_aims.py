@@ -43,3 +43,14 @@ def test_one_start_all_unstarted_back_nothing_lost_is_met() -> None:
 @pytest.mark.parametrize("change", [{"starts": 2}, {"backlog": 25}, {"back": 7}, {"lost": 1}])
 def test_any_other_failure_number_is_not(change: dict[str, int]) -> None:
     assert "not met" in [aim.verdict for aim in check(failures(**change))]
+
+
+def cold_start(ratio: float, asset: int) -> dict[str, Any]:
+    ratios = {"requests + boto3": [ratio] * 3, "axios + AWS SDK, Node": [2 * ratio] * 3}
+    ways = {way: {"cpu_ms": {}, "ratios": ratios} for way in ("http", "https")}
+    return {"cold_start": ways | {"asset_bytes": asset, "asset_files": 20}}
+
+
+def test_the_cold_start_is_held_to_a_share_of_its_peers_and_the_asset_to_its_size() -> None:
+    assert [aim.verdict for aim in check(cold_start(0.25, 100_000))] == ["met"] * 5
+    assert [aim.verdict for aim in check(cold_start(0.26, 100_001))] == ["not met"] * 5
