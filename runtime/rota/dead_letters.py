@@ -14,7 +14,7 @@ from typing import Any
 from rota.digests import payload_digest
 from rota.envelope import Envelope, read_instant
 from rota.errors import EnvelopeError
-from rota.manifest import Manifest
+from rota.manifest import TRIGGER, Manifest
 from rota.names import Names
 from rota.occurrences import identified, payload_of
 from rota.queues.base import Letter
@@ -43,6 +43,10 @@ class DeadRun:
     reason: str
     error: str
     traceback: str
+    endpoint: str = ""
+    """For whom it is, where it is for endpoints."""
+    status: str = ""
+    """What that answered at last."""
     again: Envelope | None
     """The run as it is to be sent again; None where it cannot be."""
     problem: str = ""
@@ -70,7 +74,10 @@ def read(letter: Letter, *, place: Place, queue: str, manifest: Manifest, names:
     again, problem = None, ""
     try:
         again = _undelivered(letter, manifest, names) if place is Place.UNDELIVERED else _dead_letter(letter)
-        again = identified(again, manifest.find(again.job))
+        job = manifest.find(again.job)
+        again = identified(again, job)
+        if queue == TRIGGER.name and again.post is None and job is not None:
+            again = replace(again, post=job.post)  # the trigger knows no manifest
     except EnvelopeError as error:
         problem = str(error)
     except Exception as error:  # noqa: BLE001 - whatever a letter holds, it is this letter's trouble alone
@@ -86,6 +93,8 @@ def read(letter: Letter, *, place: Place, queue: str, manifest: Manifest, names:
         reason=_reason(said, place, problem),
         error=said.get("rota.error", ""),
         traceback=said.get("rota.traceback", ""),
+        endpoint=said.get("rota.endpoint") or (", ".join(again.post.endpoints) if again and again.post else ""),
+        status=said.get("rota.status", ""),
         again=again,
         problem=problem,
     )
@@ -135,7 +144,9 @@ def _rebuilt(letter: Letter, manifest: Manifest, names: Names, unread: EnvelopeE
         instants["scheduled_at"] = read_instant("SCHEDULED_TIME", said.get("SCHEDULED_TIME"))
     else:
         instants["fired_at"] = read_instant("time", _event(letter.body, unread).get("time"))
-    return Envelope(job=job.name, payload=payload_of(job), digest=payload_digest(job.payload), **instants)
+    return Envelope(
+        job=job.name, payload=payload_of(job), digest=payload_digest(job.payload), post=job.post, **instants
+    )
 
 
 def _event(body: str, unread: EnvelopeError) -> Mapping[str, Any]:

@@ -24,8 +24,10 @@ def check(manifest: ManifestArgument = DEFAULT_MANIFEST, as_json: JsonOption = F
         summary = ""
     else:
         findings = inspect_manifest(found, now())
-        jobs, queues = _count(len(found.jobs), "job"), _count(len(found.queues), "queue")
-        summary = f"manifest {found.name!r}: {jobs}, {queues}"
+        parts = [_count(len(found.jobs), "job")]
+        parts += [_count(len(found.queues), "queue")] if found.queues or not found.endpoints else []
+        parts += [_count(len(found.endpoints), "endpoint")] if found.endpoints else []
+        summary = f"manifest {found.name!r}: {', '.join(parts)}"
     if as_json:
         print_json({"problems": _records(findings.problems), "warnings": _records(findings.warnings)})
     else:

@@ -19,7 +19,7 @@ from rota.dead_letters import DeadRun, together
 if TYPE_CHECKING:
     from rota.queues.base import LetterQueue
 
-COLUMNS = ("job", "run", "when", "attempts", "letters", "reason", "error")
+COLUMNS = ("job", "run", "endpoint", "when", "attempts", "status", "letters", "reason", "error")
 
 
 class Look(NamedTuple):
@@ -52,9 +52,10 @@ def dead(
 ) -> None:
     """Show what lies in every dead-letter place, and why.
 
-    Each queue has two: its dead letters (workers gave the run up, or died of it) and its undelivered (EventBridge could
-    not deliver). To look is to receive and to make visible again: SQS counts a receive, which does no harm there, and
-    meanwhile, some 30 seconds at the most, nobody else sees what is looked at.
+    Each queue has two: its dead letters (workers gave the run up, or died of it; in the queue trigger, its endpoint was
+    not reached, or refused it) and its undelivered (EventBridge could not deliver). To look is to receive and to make
+    visible again: SQS counts a receive, which does no harm there, and meanwhile, some 30 seconds at the most, nobody
+    else sees what is looked at.
     """
     deployed = deployment(manifest)
     if job is not None:
@@ -123,8 +124,10 @@ def _row(run: DeadRun, count: int, now: datetime) -> list[str]:
     return [
         records.one_line(run.job) or "?",
         records.one_line(run.run) or f"message {run.letter.id}",
+        records.one_line(run.endpoint),
         records.spell_ago(run.letter.sent_at, now),
         run.attempts,
+        records.one_line(run.status),
         str(count) if count > 1 else "",
         reason if run.again or run.problem in reason else f"{reason}; not to be redriven: {run.problem}",
         "" if run.error in run.reason else records.one_line(run.error),
@@ -143,6 +146,8 @@ def _record(look: Look) -> dict[str, Any]:
             {
                 "job": run.job or None,
                 "run": run.run or None,
+                "endpoint": run.endpoint or None,
+                "status": int(run.status) if run.status.isdigit() else None,
                 "attempts": int(run.attempts) if run.attempts.isdigit() else None,
                 "reason": run.reason,
                 "error": run.error or None,

@@ -10,6 +10,7 @@ from rota.cli.inputs import payload_of
 from rota.cli.loading import find_job, load_manifest
 from rota.cli.options import DEFAULT_MANIFEST, JsonOption, ManifestOption
 from rota.cli.output import out, print_json
+from rota.cli.records import spell_place
 
 
 def enqueue(
@@ -41,7 +42,19 @@ def enqueue(
     queue = found.queue.name
     url = settings.queues[queue].url
     if as_json:
-        print_json({"run": run, "job": job, "queue": queue, "url": url, "stage": settings.stage, "delay": delay})
+        targets = [target.name for target in found.targets]
+        print_json(
+            {
+                "run": run,
+                "job": job,
+                "targets": targets,
+                "queue": queue,
+                "url": url,
+                "stage": settings.stage,
+                "delay": delay,
+            }
+        )
         return
     out().print(f"{job} is enqueued: run {run}", style="bold")
-    out().print(f"  queue {queue}, stage {settings.stage}, {url}" + (f", due in {delay} s" if delay else ""))
+    due = f", due in {delay} s" if delay else ""
+    out().print(f"  {spell_place(found)}, stage {settings.stage}, {url}{due}")

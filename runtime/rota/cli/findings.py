@@ -9,7 +9,7 @@ from rota.cli.loading import users_code
 from rota.cli.times import counts_from_deploy, spell_duration, spell_schedule
 from rota.errors import HandlerError
 from rota.handlers import Handler, resolve
-from rota.manifest import Job, Manifest, Queue
+from rota.manifest import Endpoint, EveryServer, Job, Manifest, Queue
 
 LONG_WAIT = timedelta(minutes=15)
 """From when on the time that a crash costs is worth a warning."""
@@ -42,6 +42,7 @@ def inspect_manifest(manifest: Manifest, at: datetime) -> Findings:
     for job in manifest.jobs:
         if warning := _schedule_warning(job, at):
             findings.warnings.append(Finding(f"job {job.name!r}", warning))
+        findings.warnings += [Finding(f"job {job.name!r}", warning) for warning in _endpoint_warnings(job)]
     for queue in manifest.queues:
         if warning := _queue_warning(queue):
             findings.warnings.append(Finding(f"queue {queue.name!r}", warning))
@@ -49,9 +50,11 @@ def inspect_manifest(manifest: Manifest, at: datetime) -> Findings:
 
 
 def inspect_jobs(jobs: Iterable[Job[Any]]) -> Findings:
-    """Import the handlers of `jobs`, and fit each to its job."""
+    """Import the handlers of `jobs`, and fit each to its job; but of those that servers of other languages run."""
     findings = Findings()
     for job in jobs:
+        if not job.handler:
+            continue
         subject = f"job {job.name!r}"
         try:
             with users_code():
@@ -80,6 +83,48 @@ def _schedule_warning(job: Job[Any], at: datetime) -> str | None:
     if schedule is None or not job.enabled or counts_from_deploy(schedule) or schedule.next(at):
         return None
     return f"its schedule never fires again: {spell_schedule(schedule)}"
+
+
+def _endpoint_warnings(job: Job[Any]) -> list[str]:
+    warnings = [warning for endpoint in job.endpoints if (warning := _answer_warning(job, endpoint))]
+    if strangers := [endpoint.name for endpoint in job.endpoints if not endpoint.ledger]:
+        of = f"endpoint {', '.join(map(repr, strangers))}"
+        if not job.idempotent:
+            warnings.append(
+                f"when nobody knows whether it ran, its run for {of} goes to the dead letters, for no ledger can tell; "
+                "declare it idempotent=True if it does no harm to run it again"
+            )
+        elif job.timeout is None:
+            warnings.append(
+                f"it has no timeout, so when nobody knows whether it ran, its run for {of} is posted again while the "
+                "first one may be running; give it a timeout that its servers keep"
+            )
+        if job.lock or job.unique:
+            warnings.append(
+                f"its {'lock' if job.lock else 'unique key'} counts for nothing at {of}: no ledger holds it"
+            )
+    if job.endpoints and (len(job.targets) > 1 or isinstance(job.target, EveryServer)):
+        if job.lock is not None and job.lock.overlap != "wait" and job.lock.limit == 1:
+            warnings.append(
+                f"its lock is one for all its targets, so of the runs of an occurrence one starts and lock.overlap="
+                f'{job.lock.overlap!r} befalls the others; overlap="wait" has them run one after another'
+            )
+        if job.unique is not None:
+            warnings.append(
+                "its unique key is one for all its targets, so of the runs that an enqueue has there one alone starts"
+            )
+    return warnings
+
+
+def _answer_warning(job: Job[Any], endpoint: Endpoint) -> str | None:
+    """Whether its answers come only after the load balancer has given up."""
+    if job.timeout is not None and job.timeout < endpoint.idle_timeout:
+        return None
+    has = "it has no timeout" if job.timeout is None else f"its timeout is {spell_duration(job.timeout)}"
+    idle = f"endpoint {endpoint.name!r} waits {spell_duration(endpoint.idle_timeout)} for an answer"
+    if endpoint.ledger:
+        return f"{has} and {idle}: it is answered 202 when it begins, and its outcome is asked for later"
+    return f"{has} and {idle}: unless its servers answer 202, what takes longer is an outcome that nobody knows"
 
 
 def _queue_warning(queue: Queue) -> str | None:

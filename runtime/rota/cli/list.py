@@ -9,11 +9,11 @@ from rota.cli.output import out, print_json, print_table
 from rota.cli.times import counts_from_deploy, iso, now, spell_next, spell_schedule
 from rota.manifest import Job
 
-COLUMNS = ("job", "queue", "schedule", "zone", "next", "enabled", "handler", "description")
+COLUMNS = ("job", "target", "schedule", "zone", "next", "enabled", "handler", "description")
 
 
 def list_jobs(manifest: ManifestArgument = DEFAULT_MANIFEST, as_json: JsonOption = False) -> None:
-    """List the jobs, with their queues, schedules and next occurrences."""
+    """List the jobs, with their targets, schedules and next occurrences."""
     found, at = load_manifest(manifest), now()
     if as_json:
         print_json({"manifest": found.name, "jobs": [_record(job, at) for job in found.jobs]})
@@ -43,11 +43,11 @@ def _record(job: Job[Any], at: datetime) -> dict[str, Any]:
     moment = schedule.next(at) if schedule and known else None
     return {
         "job": job.name,
-        "queue": ", ".join(target.name for target in job.targets),
+        "targets": [target.name for target in job.targets],
         "schedule": spell_schedule(schedule) if schedule else None,
         "zone": schedule.time_zone if schedule else None,
         "next": iso(moment) if moment else None,
-        "handler": job.handler,
+        "handler": job.handler or None,
         "enabled": job.enabled,
         "description": job.description,
     }

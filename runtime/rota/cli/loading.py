@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from rota.errors import RotaError
-from rota.manifest import Job, Manifest, Queue
+from rota.manifest import TRIGGER, Job, Manifest, Queue
 
 DEFAULT_ATTRIBUTE = "manifest"
 
@@ -55,9 +55,15 @@ def find_job(manifest: Manifest, name: str) -> Job[Any]:
 
 
 def find_queue(manifest: Manifest, name: str) -> Queue:
-    """The queue of that name. Raises `NotFoundError` that names the nearest."""
-    queues = {queue.name: queue for queue in manifest.queues}
+    """The queue of that name; the trigger's too, where there are endpoints. Raises `NotFoundError` that names the
+    nearest."""
+    queues = {queue.name: queue for queue in all_queues(manifest)}
     return queues.get(name) or _missing("queue", name, manifest, queues)
+
+
+def all_queues(manifest: Manifest) -> tuple[Queue, ...]:
+    """The queues that its runs go through: those of workers, and the trigger's where there are endpoints."""
+    return (*manifest.queues, *([TRIGGER] if manifest.endpoints else []))
 
 
 def _missing(kind: str, name: str, manifest: Manifest, names: Iterable[str]) -> NoReturn:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rota.cli.deployment import Deployment
-from rota.cli.loading import find_queue
+from rota.cli.loading import all_queues, find_queue
 from rota.dead_letters import DeadRun, Place, read
 
 if TYPE_CHECKING:
@@ -54,8 +54,12 @@ def hidden(count: int) -> str:
 
 
 def places(deployed: Deployment, queue: str | None) -> Sequence[DeadLetterPlace]:
-    """Every place, or those of one queue. Raises `NotFoundError` for one that is not in the manifest."""
-    names = [find_queue(deployed.manifest, queue).name] if queue else [each.name for each in deployed.manifest.queues]
+    """Every place, those of the trigger's queue too, or those of one queue.
+
+    Raises `NotFoundError` for one that is not in the manifest.
+    """
+    found = [find_queue(deployed.manifest, queue)] if queue else all_queues(deployed.manifest)
+    names = [each.name for each in found]
     return [place for name in names for place in _both(deployed, name)]
 
 

@@ -23,8 +23,20 @@ STYLES = {
 
 
 def on_record(job: Job[Any]) -> bool:
-    """Whether runs that are enqueued are on record; occurrences are in any case."""
+    """Whether runs that are enqueued are on record."""
+    if job.endpoints:
+        return is_known(job)
     return job.lock is not None or job.unique is not None
+
+
+def is_known(job: Job[Any]) -> bool:
+    """Whether its occurrences are on record: in any case, but for those of servers that do not claim them."""
+    return not job.endpoints or any(endpoint.ledger for endpoint in job.endpoints)
+
+
+def spell_place(job: Job[Any]) -> str:
+    """Which queue its messages are in, and for whom if for endpoints."""
+    return f"queue {job.queue.name}" + (f" for {', '.join(job.post.endpoints)}" if job.post else "")
 
 
 def state_of(record: "Record") -> str:
@@ -85,7 +97,7 @@ def as_json(record: "Record", now: datetime) -> dict[str, Any]:
         "state": str(record.state),
         "outcome": str(record.outcome) if record.outcome else None,
         "reason": record.reason,
-        "queue": record.target,
+        "target": record.target,
         "server": record.server,
         "attempt": record.attempt,
         "token": record.token or None,

@@ -17,7 +17,7 @@ from rota.cli.loading import find_job
 from rota.cli.options import DEFAULT_MANIFEST, JsonOption, ManifestOption
 from rota.cli.output import out, print_json, print_table
 from rota.envelope import instant_text
-from rota.manifest import Job
+from rota.manifest import Job, Manifest
 
 if TYPE_CHECKING:
     from rota.ledger import Ledger, Record
@@ -28,7 +28,7 @@ LOOKED_AT = 2000
 FOR_EVER = timedelta(days=3650)
 """Longer than any run is on record, and short enough to count back from any instant."""
 
-COLUMNS = ("run", "outcome", "took", "attempt", "started", "server", "token", "reason")
+COLUMNS = ("run", "target", "outcome", "took", "attempt", "started", "server", "token", "reason")
 
 _UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
 
@@ -82,15 +82,15 @@ def runs(
 
     Sorted by the instant they are for, or were enqueued at; ids that other programs wrote stand where their text does.
 
-    On record is every occurrence, and what is enqueued of jobs with a lock or a unique key; for 45 days. Other enqueued
-    runs are in logs and metrics only.
+    On record is every occurrence, and what is enqueued of jobs with a lock or a unique key, or for endpoints; for 45
+    days. Other enqueued runs, and those of servers that do not claim them, are in logs and metrics only.
     """
     length = _since(since)
     deployed = deployment(manifest)
     declared = deployed.manifest
     jobs = [find_job(declared, job)] if job else list(declared.jobs)
     # A job that is named is looked for in any case: it may have had a schedule once.
-    listed = [each for each in jobs if job or each.schedule or records.on_record(each)]
+    listed = [each for each in jobs if job or _may_have_any(each)]
     with permitted():
         now = deployed.ledger.now()
         begin = now - length if length else None
@@ -102,7 +102,7 @@ def runs(
         print_json({"runs": [records.as_json(record, now) for record in shown], "after": cursor, "note": note})
         return
     if shown:
-        print_table(COLUMNS, [_row(record, now) for record in shown], styles=records.STYLES)
+        print_table(COLUMNS, [_row(record, declared, now) for record in shown], styles=records.STYLES)
     else:
         out().print("no run is on record" + (" that is asked for" if outcome or since or after else ""))
     if cursor:
@@ -166,9 +166,16 @@ def _of_one(
         some, after = ledger.list(job, limit=page, after=after)
 
 
-def _row(record: "Record", now: datetime) -> list[str]:
+def _may_have_any(job: Job[Any]) -> bool:
+    return records.on_record(job) or (job.schedule is not None and records.is_known(job))
+
+
+def _row(record: "Record", manifest: Manifest, now: datetime) -> list[str]:
+    declared = manifest.find(record.job)
     return [
         records.one_line(record.run),
+        # A queue goes without saying: a job has one.
+        record.target if declared and record.target != declared.queue.name else "",
         records.state_of(record),
         records.spell_took(records.took(record, now)),
         str(record.attempt) if record.token else "",
@@ -186,8 +193,9 @@ def _short(server: str) -> str:
 
 def _note(jobs: Sequence[Job[Any]]) -> str | None:
     """Where the runs are that are not on record."""
-    enqueued = [job.name for job in jobs if job.schedule and not records.on_record(job)]
-    plain = [job.name for job in jobs if not job.schedule and not records.on_record(job)]
+    unknown = [job for job in jobs if not records.on_record(job)]
+    plain = [job.name for job in unknown if not _may_have_any(job)]
+    enqueued = [job.name for job in unknown if job.name not in plain]
     parts = [f"every run of {', '.join(plain)}"] if plain else []
     parts += [f"what is enqueued of {', '.join(enqueued)}"] if enqueued else []
     return f"in logs and metrics only, not on record: {'; '.join(parts)}" if parts else None

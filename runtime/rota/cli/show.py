@@ -1,7 +1,7 @@
 """`rota show`: one run and its attempts."""
 
 import shlex
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -13,11 +13,12 @@ from rota.cli.options import DEFAULT_MANIFEST, JsonOption, ManifestOption
 from rota.cli.output import out, print_json, print_table
 from rota.envelope import instant_text, read_instant
 from rota.errors import EnvelopeError
+from rota.manifest import Job
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rota.ledger import Record
+    from rota.ledger import Ledger, Record
 
 COLUMNS = ("attempt", "outcome", "took", "started", "token", "server", "reason")
 
@@ -42,7 +43,7 @@ def show(
 
 
 def find(deployed: Deployment, run: str) -> "list[Record]":
-    """What is on record of a run: an occurrence has one for each of its targets, and of an id that another program has
+    """What is on record of a run: it has one record for each of its targets, and of an id that another program has
     written, any job may know. Empty where nothing is."""
     job, _, rest = run.partition("@")
     declared = deployed.manifest.find(job)
@@ -51,31 +52,53 @@ def find(deployed: Deployment, run: str) -> "list[Record]":
             scheduled_at = read_instant("run", rest)
         except EnvelopeError:
             if "~" in rest:
-                record = deployed.ledger.find(job, run, target=declared.queue.name, scheduled_at=None)
-                return [record] if record else []
+                return _enqueued(deployed.ledger, declared, run)
         else:
-            # From behind the last target there can be, for the job may have had another once.
-            some, _ = deployed.ledger.list(job, limit=10, after=f"{instant_text(scheduled_at)}#~")
-            if found := [record for record in some if record.scheduled_at == scheduled_at]:
+            # Of any target, for the job may have had another once.
+            if found := _under(deployed.ledger, job, f"{instant_text(scheduled_at)}#"):
                 return found
-    everywhere = (
-        deployed.ledger.find(each.name, run, target=each.queue.name, scheduled_at=None)
-        for each in deployed.manifest.jobs
-    )
-    return [record for record in everywhere if record is not None]
+    return [record for each in deployed.manifest.jobs for record in _enqueued(deployed.ledger, each, run)]
+
+
+def _enqueued(ledger: "Ledger", job: Job[Any], run: str) -> "list[Record]":
+    """An enqueued run; one for several endpoints is on record as `<run>/<endpoint>`."""
+    from rota.ledger.records import key_of
+
+    record = ledger.find(job.name, run, target=job.queue.name, scheduled_at=None)
+    parts = _under(ledger, job.name, f"{key_of(job.name, run, target='', scheduled_at=None).sort}/")
+    # Behind what begins like it there may be another program's.
+    return [*([record] if record else []), *(part for part in parts if part.run.startswith(f"{run}/"))]
+
+
+def _under(ledger: "Ledger", job: str, prefix: str) -> "list[Record]":
+    """All of a job's whose places begin so, in the order of these."""
+    from rota.ledger.records import key_of
+
+    found: list[Record] = []
+    after: str | None = f"{prefix}~"  # which no name of a target has
+    while after is not None:
+        some, after = ledger.list(job, limit=100, after=after)
+        for record in some:
+            sort = key_of(job, record.run, target=record.target, scheduled_at=record.scheduled_at).sort
+            if not sort.startswith(prefix):
+                return found[::-1]
+            found.append(record)
+    return found[::-1]
 
 
 def _missing(deployed: Deployment, run: str) -> str:
     job = deployed.manifest.find(run.partition("@")[0])
     if job is None:
         return f"run {run!r} is not on record of any job of manifest {deployed.manifest.name!r}; see: rota runs"
+    if not records.is_known(job):
+        return f"run {run!r} is not on record: the servers of {job.name!r} do not claim its runs; see their logs"
     if "~" in run and not records.on_record(job):
         return (
             f"run {run!r} is not on record: {job.name!r} has neither a lock nor a unique key, so what is enqueued of "
             f"it is in logs and metrics only; did it fail? rota dead --job {job.name}"
         )
     return (
-        f"run {run!r} is not on record: no worker has taken it yet, or it was more than 45 days ago; "
+        f"run {run!r} is not on record: no server has taken it yet, or it was more than 45 days ago; "
         f"see: rota runs {shlex.quote(job.name)}"
     )
 
@@ -86,7 +109,7 @@ def _print(record: "Record", now: "datetime") -> None:
     console.print(Text.assemble((records.one_line(record.run), "bold"), "  ", (state, records.STYLES.get(state, ""))))
     facts = {
         "job": record.job,
-        "queue": record.target,
+        "target": record.target,
         "due": records.spell_time(record.scheduled_at),
         "enqueued": records.spell_time(record.enqueued_at),
         "reason": records.one_line(record.reason),

@@ -13,11 +13,12 @@ import typer
 from rota import settings
 from rota.cli.findings import inspect_jobs
 from rota.cli.health_server import HealthServer
-from rota.cli.loading import find_queue, load_manifest
+from rota.cli.loading import NotFoundError, find_queue, load_manifest
 from rota.cli.log_output import LogFormat, LogLevel, configure
 from rota.cli.options import DEFAULT_MANIFEST, ManifestArgument
 from rota.cli.output import err
 from rota.errors import ManifestError
+from rota.manifest import Manifest, Queue
 
 if TYPE_CHECKING:
     from rota.worker import Worker
@@ -78,7 +79,7 @@ def worker(
 
     configure(log_level, LogFormat.JSON if as_json else log_format)
     declared = load_manifest(manifest)
-    queues = [find_queue(declared, name) for name in dict.fromkeys(queue)] if queue else declared.queues
+    queues = [_queue(declared, name) for name in dict.fromkeys(queue)] if queue else declared.queues
     if problems := inspect_jobs(job for job in declared.jobs if job.target in queues).problems:
         raise ManifestError.of(manifest, [str(problem) for problem in problems])
     made = Worker(declared, queues=queues, concurrency=concurrency, grace=timedelta(seconds=grace))
@@ -104,6 +105,16 @@ def worker(
         logging.shutdown()
         # Not sys.exit: a thread of the application could keep the process alive, with runs that were just given back.
         os._exit(CANNOT_GO_ON if trouble else OUTLIVED)
+
+
+def _queue(manifest: Manifest, name: str) -> Queue:
+    found = find_queue(manifest, name)
+    if found not in manifest.queues:
+        raise NotFoundError(
+            f"queue {name!r} is the trigger's: it posts what is in there to the endpoints, whose servers run it in the "
+            "middleware (RotaMiddleware); no worker consumes it"
+        )
+    return found
 
 
 def _watch(worker: "Worker", signals: "SimpleQueue[int]") -> str | None:

@@ -81,6 +81,11 @@ class Worker:
             raise ManifestError(
                 f"no job of manifest {manifest.name!r} has queue {unknown[0]!r} as its target; it has {known}"
             )
+        if not self._queues and manifest.endpoints:
+            raise ManifestError(
+                f"every job of manifest {manifest.name!r} goes to endpoints, so there is no queue to consume: the "
+                "servers behind these run them, in the middleware (RotaMiddleware)"
+            )
         if not self._queues:
             raise ManifestError(f"manifest {manifest.name!r} has no job, so there is no queue to consume")
         if concurrency < 1:

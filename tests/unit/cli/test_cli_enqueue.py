@@ -42,7 +42,14 @@ def test_for_machines_and_later(aws, run):
     _, out, _ = run("enqueue", "tick", "--delay", "900", "--json")
     read = json.loads(out)
     assert read.pop("run")
-    assert read == {"job": "tick", "queue": "work", "url": aws["work"], "stage": "default", "delay": 900}
+    assert read == {
+        "job": "tick",
+        "targets": ["work"],
+        "queue": "work",
+        "url": aws["work"],
+        "stage": "default",
+        "delay": 900,
+    }
     assert received(aws["work"]) == []
 
 

@@ -158,8 +158,8 @@ def test_a_person_is_asked(posted: Operated, run: Run, monkeypatch: pytest.Monke
     def confirm(question: str, **more: Any) -> None:
         asked.append((question, more))
 
-    monkeypatch.setattr(command.sys, "stdin", type("Terminal", (), {"isatty": lambda _: True})())
-    monkeypatch.setattr(command.typer, "confirm", confirm)
+    monkeypatch.setattr("sys.stdin", type("Terminal", (), {"isatty": lambda _: True})())
+    monkeypatch.setattr("typer.confirm", confirm)
     run("keys", "rotate")
     command.revoke("first", yes=False, manifest="jobs:manifest")
     assert asked == [("revoke key first?", {"abort": True, "err": True})]

@@ -20,12 +20,12 @@ def test_list_shows_every_job_in_its_own_zone(run):
     assert run("list") == (
         0,
         (
-            "JOB     QUEUE  SCHEDULE     ZONE           NEXT                    ENABLED  HANDLER         DESCRIPTION\n"
-            "greet   work                                                       yes      handlers:greet\n"
-            "tick    work   every 1 min  UTC            Fri 2026-03-27 09:00    yes      handlers:tick   Often\n"
-            "report  slow   0 9 * * *    Europe/Berlin  Sat 2026-03-28 09:00    yes      handlers:tick\n"
-            "drift   slow   every 7 min  UTC            counts from the deploy  yes      handlers:tick\n"
-            "off     slow   0 9 * * *    UTC                                    no       handlers:tick\n"
+            "JOB     TARGET  SCHEDULE     ZONE           NEXT                    ENABLED  HANDLER         DESCRIPTION\n"
+            "greet   work                                                        yes      handlers:greet\n"
+            "tick    work    every 1 min  UTC            Fri 2026-03-27 09:00    yes      handlers:tick   Often\n"
+            "report  slow    0 9 * * *    Europe/Berlin  Sat 2026-03-28 09:00    yes      handlers:tick\n"
+            "drift   slow    every 7 min  UTC            counts from the deploy  yes      handlers:tick\n"
+            "off     slow    0 9 * * *    UTC                                    no       handlers:tick\n"
         ),
         "",
     )

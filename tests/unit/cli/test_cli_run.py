@@ -25,7 +25,8 @@ def test_with_another_input(operated, run, given):
     [message] = operated.received("slow")
     assert code == 0
     assert message["payload"] == {"kind": "x"}
-    assert json.loads(out) == {"run": message["run"], "job": "close-books", "queue": "slow", "stage": "default"}
+    where = {"targets": ["slow"], "queue": "slow", "stage": "default"}
+    assert json.loads(out) == {"run": message["run"], "job": "close-books", **where}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_nothing_is_sent_that_cannot_be_waited_for_without_a_ledger(operated, ru
 def test_it_does_not_wait_for_ever(operated, run):
     code, _, err = run("run", "mail", "-i", '{"kind": "x"}', "--wait", "--timeout", "0.01")
     assert code == 1
-    assert "not ended within 0.01 s: no worker has taken it yet; see: rota show mail@" in err
+    assert "not ended within 0.01 s: no server has it yet; see: rota show mail@" in err
 
 
 def test_nothing_on_stdin_is_no_input(operated, run):

@@ -140,7 +140,7 @@ def test_a_run_with_its_attempts(operated, run):
     code, out, _ = run("show", "close-books@2126-11-21T02:00:00Z")
     assert code == 0
     assert out.startswith("close-books@2126-11-21T02:00:00Z  waiting\n")
-    assert "  queue         slow\n" in out
+    assert "  target        slow\n" in out
     assert "  next attempt  2126-11-22 02:00:00Z\n" in out
     assert "\x1b" not in out
     assert out.splitlines()[-1].startswith("1        failed   ")
@@ -164,7 +164,7 @@ def test_any_id_is_found(operated, run):
     [
         ("nonsense", "run 'nonsense' is not on record of any job of manifest 'shop'; see: rota runs"),
         ("plain@2126-11-21T02:00:00Z~00ff", "'plain' has neither a lock nor a unique key"),
-        ("sync@2126-11-21T02:00:00Z", "no worker has taken it yet, or it was more than 45 days ago"),
+        ("sync@2126-11-21T02:00:00Z", "no server has taken it yet, or it was more than 45 days ago"),
     ],
 )
 def test_a_run_that_is_not_on_record(operated, run, name, said):
