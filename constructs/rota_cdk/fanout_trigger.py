@@ -194,7 +194,9 @@ class FanoutTrigger(Construct):
 
     def grant_rotate(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee`, a person with the command line, use `rota keys list`, `rotate` and `revoke`."""
-        return trigger_function.may_read(self.secret, grantee, "secretsmanager:PutSecretValue")
+        # The label is what moves: PutSecretValue has no condition, and two who rotate at once must not both count.
+        actions = "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"
+        return trigger_function.may_read(self.secret, grantee, *actions)
 
     def metric(
         self,
