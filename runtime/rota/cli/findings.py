@@ -118,13 +118,16 @@ def _endpoint_warnings(job: Job[Any]) -> list[str]:
 
 def _answer_warning(job: Job[Any], endpoint: Endpoint) -> str | None:
     """Whether its answers come only after the load balancer has given up."""
-    if job.timeout is not None and job.timeout < endpoint.idle_timeout:
+    from rota.endpoint.core import MARGIN
+
+    longest = endpoint.idle_timeout - MARGIN
+    if job.timeout is not None and job.timeout <= longest:
         return None
     has = "it has no timeout" if job.timeout is None else f"its timeout is {spell_duration(job.timeout)}"
-    idle = f"endpoint {endpoint.name!r} waits {spell_duration(endpoint.idle_timeout)} for an answer"
+    within = f"endpoint {endpoint.name!r} is to answer within {spell_duration(longest)}"
     if endpoint.ledger:
-        return f"{has} and {idle}: it is answered 202 when it begins, and its outcome is asked for later"
-    return f"{has} and {idle}: unless its servers answer 202, what takes longer is an outcome that nobody knows"
+        return f"{has}, and {within}: it is answered 202 when it begins, and its outcome is asked for later"
+    return f"{has}, and {within}: unless its servers answer 202, what takes longer is an outcome that nobody knows"
 
 
 def _queue_warning(queue: Queue) -> str | None:

@@ -48,7 +48,7 @@ def test_check_counts_endpoints_and_resolves_their_handlers(declare, run):
     declare("""
 web = Endpoint(name="web")
 node = Endpoint(name="node", ledger=False)
-soon = timedelta(seconds=59)
+soon = timedelta(seconds=55)
 manifest = Manifest(name="shop", jobs=[
     Job(name="a", handler="handlers:later", target=web, timeout=soon),
     Job(name="b", target=node, timeout=soon, idempotent=True),
@@ -64,8 +64,8 @@ manifest = Manifest(name="shop", jobs=[
 
 
 LATER = "it is answered 202 when it begins, and its outcome is asked for later"
-NO_TIMEOUT = "it has no timeout and endpoint {!r} waits 1 min for an answer: "
-MINUTE = "its timeout is 1 min and endpoint 'web' waits 1 min for an answer: "
+NO_TIMEOUT = "it has no timeout, and endpoint {!r} is to answer within 55 s: "
+TOO_LONG = "its timeout is 56 s, and endpoint 'web' is to answer within 55 s: "
 FOREIGN = "unless its servers answer 202, what takes longer is an outcome that nobody knows"
 GONE = (
     "when nobody knows whether it ran, its run for endpoint 'node' goes to the dead letters, for no ledger can tell; "
@@ -86,10 +86,10 @@ ONE_KEY = "its unique key is one for all its targets, so of the runs that an enq
     ("job", "said"),
     [
         ("target=web", [NO_TIMEOUT.format("web") + LATER]),
-        ("target=[web, slow], timeout=timedelta(seconds=60)", [MINUTE + LATER]),
-        ("target=EveryServer(web), timeout=timedelta(seconds=59)", []),
-        ("target=node, timeout=timedelta(seconds=59), idempotent=True", []),
-        ("target=node, timeout=timedelta(seconds=59)", [GONE]),
+        ("target=[web, slow], timeout=timedelta(seconds=56)", [TOO_LONG + LATER]),
+        ("target=EveryServer(web), timeout=timedelta(seconds=55)", []),
+        ("target=node, timeout=timedelta(seconds=55), idempotent=True", []),
+        ("target=node, timeout=timedelta(seconds=55)", [GONE]),
         ("target=node, idempotent=True", [NO_TIMEOUT.format("node") + FOREIGN, TWICE]),
         (
             "target=node, timeout=timedelta(seconds=5), idempotent=True, lock=Lock()",
