@@ -7,7 +7,6 @@ Where the job's target is an endpoint, `post` says how it is posted, and what is
 
 import json
 import secrets
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -109,7 +108,11 @@ class Envelope:
 
     def identified(self) -> "Envelope":
         """The same run with an id: one that another program enqueued without gets its own here."""
-        return self if self.run else replace(self, run=str(uuid.uuid4()))
+        if self.run:
+            return self
+        import uuid  # late: the trigger, which pays for each import at a cold start, has no use for it
+
+        return replace(self, run=str(uuid.uuid4()))
 
     def for_occurrence(self, scheduled_at: datetime) -> "Envelope":
         """The same run, its occurrence known: every delivery of one occurrence has one run id."""
