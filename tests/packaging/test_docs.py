@@ -65,8 +65,11 @@ def test_python_blocks_compile(page: Path) -> None:
         compile("\n" * line + block, page, "exec")
 
 
-def test_the_manifest_of_the_readme_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (block,) = [block for _, block in _blocks(ROOT / "README.md", "python") if block.startswith("# jobs.py")]
+MANIFESTS = [block for _, block in _blocks(ROOT / "README.md", "python") if block.startswith("# jobs.py")]
+
+
+@pytest.mark.parametrize("block", MANIFESTS, ids=["of a queue", "of an endpoint"])
+def test_the_manifests_of_the_readme_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: str) -> None:
     path = tmp_path / "jobs.py"
     path.write_text(block, encoding="utf-8")
     spec = importlib.util.spec_from_file_location("jobs_of_the_readme", path)
