@@ -38,6 +38,10 @@ PAUSE = 5.0
 """Seconds after which what could not be opened is tried again."""
 
 
+FORGIVEN = 60.0
+"""Seconds after which that is no longer a matter of health: nothing is posted to a server that is not well, and so
+nothing would try it again."""
+
 _VERSION = ("rota-version", rota.__version__)
 """Beside the answers to signed requests alone."""
 
@@ -238,7 +242,10 @@ class Core:
         if self._stopping:
             return ["the server is stopping"]
         causes = [] if (opened := self._opened) is None else opened.pool.trouble(self._grace)
-        return causes if self._failed_at is None else [*causes, "its settings, keys or ledger cannot be found"]
+        failed_at = self._failed_at
+        if failed_at is not None and self._clock.monotonic() - failed_at < FORGIVEN:
+            causes.append("its settings, keys or ledger cannot be found")
+        return causes
 
     def _health_answer(self) -> Response:
         causes = tuple(self.trouble())
