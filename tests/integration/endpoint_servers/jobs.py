@@ -1,0 +1,23 @@
+"""The manifest of the servers under test."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from rota import Endpoint, Job, Manifest, Retry
+
+
+@dataclass(frozen=True)
+class Order:
+    number: int
+
+
+web = Endpoint(name="web")
+jobs = [
+    Job(name="note", handler="handlers:note", target=web, payload=Order, timeout=timedelta(seconds=20)),
+    Job(name="fail", handler="handlers:fail", target=web, timeout=timedelta(seconds=20), retry=Retry(attempts=1)),
+    # Answered when it is done, for its timeout fits the balancer's.
+    Job(name="wait", handler="handlers:wait", target=web, timeout=timedelta(seconds=30)),
+    # Answered 202 when it begins, for nobody knows how long it takes.
+    Job(name="wait-long", handler="handlers:wait", target=web),
+]
+manifest = Manifest(name="served", jobs=jobs)
