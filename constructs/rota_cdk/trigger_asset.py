@@ -23,6 +23,7 @@ MODULES = (
     "rota.trigger.config",
     "rota.trigger.fleet",
     "rota.trigger.function",
+    "rota.trigger.http",
     "rota.trigger.letters",
     "rota.trigger.outcomes",
     "rota.trigger.posting",
@@ -33,7 +34,6 @@ MODULES = (
     "rota.trigger.sigv4",
     "rota.trigger.split",
     "rota.trigger.telemetry",
-    "rota.trigger.tls",
     "rota.trigger.trigger",
 )
 """What `rota.trigger.function` imports of rota, when it is imported or later."""

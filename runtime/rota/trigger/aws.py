@@ -1,16 +1,16 @@
 """AWS without boto3, whose import alone takes several times as long as everything the trigger does."""
 
-import http.client
 import json
 import os
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rota.errors import BackendError
+from rota.trigger.http import HttpError, Response, connected, receive, send, written
 from rota.trigger.sigv4 import Credentials, signed
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 TRIES = 3
 """Of one request, where AWS is busy or the connection breaks."""
 CONNECT, READ = 3.0, 10.0
-"""Seconds that are waited for a connection, and for each part of an answer."""
+"""Seconds that are waited for a connection, and for an answer."""
+_MOST_READ = 16 * 1024 * 1024
 
 _VARIABLES = {
     "sqs": "SQS",
@@ -36,10 +37,10 @@ _BUSY = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "SlowDown", "Unav
 class AwsError(BackendError):
     """AWS refused or did not answer a request."""
 
-    def __init__(self, action: str, problem: str, code: str = "") -> None:
+    def __init__(self, action: str, problem: str, code: str = "", *, passing: bool = False) -> None:
         super().__init__(f"{action}: {problem}")
-        self.action, self.code = action, code
-        """What was asked, as "sqs SendMessage", and AWS's code for what is wrong with it, if it gave one."""
+        self.action, self.code, self.passing = action, code, passing
+        """What was asked, as "sqs SendMessage"; AWS's code for what is wrong; whether another try may mend it."""
 
 
 class Aws:
@@ -50,93 +51,83 @@ class Aws:
 
     def __init__(self, environ: Mapping[str, str] = os.environ, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._environ, self._sleep = environ, sleep
-        self._idle: dict[str, list[http.client.HTTPConnection]] = {}
+        self._idle: dict[str, list[socket.socket]] = {}
         self._lock = threading.Lock()
 
     def json(self, service: str, target: str, version: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Ask in AWS's JSON protocol: `target` as "AmazonSQS.SendMessage", `version` as "1.0". Raises `AwsError`."""
         action = f"{service} {target.rpartition('.')[2]}"
         headers = {"content-type": f"application/x-amz-json-{version}", "x-amz-target": target}
-        answer = self._ask(action, service, headers, json.dumps(asked).encode())
-        try:
-            read = json.loads(answer or b"{}")
-        except ValueError:
-            raise AwsError(action, "the answer is no JSON") from None
-        return read if isinstance(read, dict) else {}
+        answer: dict[str, Any] = json.loads(self._ask(action, service, headers, json.dumps(asked).encode()) or "{}")
+        return answer
 
     def query(self, service: str, action: str, version: str, asked: Mapping[str, str]) -> "Element":
         """Ask in AWS's query protocol; the XML that it answers. Raises `AwsError`."""
+        from urllib.parse import quote
         from xml.etree import ElementTree as ET
 
         said = {"Action": action, "Version": version, **asked}
         body = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in said.items())
         headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
         answer = self._ask(f"{service} {action}", service, headers, body.encode())
-        try:
-            return ET.fromstring(answer)  # noqa: S314 - AWS wrote it
-        except ET.ParseError:
-            raise AwsError(f"{service} {action}", "the answer is no XML") from None
+        return ET.fromstring(answer)  # noqa: S314 - AWS wrote it
 
     def _ask(self, action: str, service: str, headers: Mapping[str, str], body: bytes) -> bytes:
-        for further in range(TRIES - 1, -1, -1):
+        tries = 1
+        while True:
             try:
-                # What was kept may have died while the function was frozen: after one failure, only a new one will do.
-                return self._try(action, service, headers, body, kept=further == TRIES - 1)
-            except _TryAgainError as error:
-                if not further:
-                    raise error.error from error
-                self._sleep(random.uniform(0.05, 0.2) * 2.0 ** (TRIES - 1 - further))
-        raise AssertionError  # the last of the tries returned or raised
+                # What was kept may have died while the function was frozen: after a failure, only a new one will do.
+                return self._try(action, service, headers, body, kept=tries == 1)
+            except AwsError as error:
+                if not error.passing or tries == TRIES:
+                    raise
+            self._sleep(random.uniform(0.05, 0.2) * 2.0**tries)
+            tries += 1
 
     def _try(self, action: str, service: str, headers: Mapping[str, str], body: bytes, *, kept: bool) -> bytes:
         region = self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION") or ""
         url = self._url(service, region)
-        parts = urlsplit(url)
+        place = _Url.of(url)
         sent = signed(
-            {**headers, "host": parts.netloc},
+            {**headers, "host": place.host},
             credentials=self._credentials(action),
             service=service,
             region=region,
-            path=parts.path or "/",
+            path=place.path,
             body=body,
             now=time.time(),
         )
-        connection = self._connection(url, kept=kept)
         try:
-            if connection.sock is None:
-                connection.connect()
-                if connection.sock is not None:  # it is not: connect() has made it
-                    connection.sock.settimeout(READ)
-            connection.request("POST", parts.path or "/", body, sent)
-            answer = connection.getresponse()
-            read = answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            said = f"{type(error).__name__}: {error}".rstrip(": ")
-            raise _TryAgainError(AwsError(action, f"no answer from {parts.netloc}: {said}")) from error
-        if answer.will_close:
-            connection.close()
-        else:
-            with self._lock:
-                self._idle.setdefault(url, []).append(connection)
-        if answer.status != http.client.OK:
-            refusal = _refusal(action, answer.status, read)
-            if answer.status >= 500 or answer.status == 429 or any(word in refusal.code for word in _BUSY):
-                raise _TryAgainError(refusal)
-            raise refusal
-        return read
+            answer = self._exchange(url, place, written(place.path, sent, body), kept=kept)
+        except (OSError, ValueError, HttpError) as error:
+            said = f"{type(error).__name__}: {error}"
+            raise AwsError(action, f"no answer from {place.host}: {said}", passing=True) from error
+        if answer.status != 200:
+            raise _refusal(action, answer)
+        return answer.body
 
-    def _connection(self, url: str, *, kept: bool) -> http.client.HTTPConnection:
+    def _exchange(self, url: str, place: "_Url", request: bytes, *, kept: bool) -> Response:
+        connection = None
         with self._lock:
             if kept and self._idle.get(url):
-                return self._idle[url].pop()
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        if parts.scheme == "http":
-            return http.client.HTTPConnection(host, parts.port, timeout=CONNECT)
-        from rota.trigger.tls import context
-
-        return http.client.HTTPSConnection(host, parts.port, timeout=CONNECT, context=context())
+                connection = self._idle[url].pop()
+        if connection is None:
+            connection = connected(place.name, place.port, CONNECT, place.name if place.tls else None)
+        try:
+            ends = time.monotonic() + READ
+            _, broken = send(connection, request, ends)
+            if broken:
+                raise broken
+            answer = receive(connection, ends, _MOST_READ)
+        except BaseException:
+            connection.close()
+            raise
+        if answer.whole:
+            with self._lock:
+                self._idle.setdefault(url, []).append(connection)
+        else:
+            connection.close()
+        return answer
 
     def _url(self, service: str, region: str) -> str:
         given = self._environ.get(f"AWS_ENDPOINT_URL_{_VARIABLES[service]}") or self._environ.get("AWS_ENDPOINT_URL")
@@ -145,35 +136,44 @@ class Aws:
 
     def _credentials(self, action: str) -> Credentials:
         try:
-            return Credentials(
-                access_key=self._environ["AWS_ACCESS_KEY_ID"],
-                secret_key=self._environ["AWS_SECRET_ACCESS_KEY"],
-                token=self._environ.get("AWS_SESSION_TOKEN"),
-            )
+            key, secret = self._environ["AWS_ACCESS_KEY_ID"], self._environ["AWS_SECRET_ACCESS_KEY"]
         except KeyError as error:
             raise AwsError(action, f"there are no credentials: {error.args[0]} is not set") from None
+        return Credentials(key, secret, self._environ.get("AWS_SESSION_TOKEN"))
 
 
-class _TryAgainError(Exception):
-    """What another try may mend."""
+class _Url(NamedTuple):
+    tls: bool
+    host: str
+    """As the header has it."""
+    name: str
+    port: int
+    path: str
 
-    def __init__(self, error: AwsError) -> None:
-        self.error = error
+    @classmethod
+    def of(cls, url: str) -> "_Url":
+        # Not urllib.parse: what it takes to import is more than this.
+        scheme, _, rest = url.partition("://")
+        host, _, path = rest.partition("/")
+        name, colon, port = host.rpartition(":")
+        tls = scheme != "http"
+        if not (colon and port.isdecimal()):
+            name, port = host, "443" if tls else "80"
+        return cls(tls, host, name.strip("[]"), int(port), f"/{path}")
 
 
-def _refusal(action: str, status: int, read: bytes) -> AwsError:
+def _refusal(action: str, answer: Response) -> AwsError:
     """The error of an answer, in either protocol."""
-    code = message = ""
-    try:
-        if read.lstrip().startswith(b"<"):
-            from xml.etree import ElementTree as ET
-
-            found = {one.tag.rpartition("}")[2]: one.text or "" for one in ET.fromstring(read).iter()}  # noqa: S314 - as above
-            code, message = found.get("Code", ""), found.get("Message", "")
-        else:
-            said = json.loads(read)
+    text = answer.body.decode(errors="replace")
+    if text.lstrip().startswith("<"):
+        code, message = (text.partition(f"<{tag}>")[2].partition("<")[0] for tag in ("Code", "Message"))
+    else:
+        try:
+            said = json.loads(text)
             code = str(said.get("__type", "")).rpartition("#")[2]
             message = str(said.get("message") or said.get("Message") or "")
-    except (ValueError, AttributeError, SyntaxError):  # SyntaxError: what ElementTree's is
-        message = read[:200].decode(errors="replace")
-    return AwsError(action, f"{code or 'error'} ({status}): {message}", code)
+        except (ValueError, AttributeError):
+            code, message = "", text[:200]
+    status = answer.status
+    passing = status >= 500 or status == 429 or any(word in code for word in _BUSY)
+    return AwsError(action, f"{code or 'error'} ({status}): {message}", code, passing=passing)

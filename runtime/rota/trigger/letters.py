@@ -1,6 +1,8 @@
 """What the trigger sends to queues: messages again, and dead letters that say why and are ready to run again."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
 
 from rota.envelope import Envelope
 
@@ -15,12 +17,11 @@ LENGTH = 1000
 _ATTRIBUTE_BYTES = 64  # what an attribute weighs beside its text: name, type, and room to spare
 
 
-@dataclass(frozen=True, kw_only=True)
-class Letter:
+class Letter(NamedTuple):
     """A message to send."""
 
     body: str
-    attributes: dict[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = {}
     delay: int = 0
     """Whole seconds before it can be received, up to 900."""
 
@@ -34,26 +35,21 @@ def letter(envelope: Envelope, *, delay: int = 0, attributes: dict[str, str] | N
     """The message of an envelope; without its last error where SQS would not take it with."""
     made = Letter(body=envelope.encode(), attributes=attributes or {}, delay=delay)
     if envelope.error is not None and made.weight > MAX_BYTES:
-        return replace(made, body=replace(envelope, error=None).encode())
+        return made._replace(body=replace(envelope, error=None).encode())
     return made
 
 
 def dead(envelope: Envelope, reason: str, *, status: int | None = None, error: str = "", traceback: str = "") -> Letter:
     """A run for the dead letters. It lies there ready to run again, at its one endpoint: whoever moves the message
     back, by rota or with the console of SQS, gives it all its attempts."""
-    endpoint = envelope.post.endpoints[0] if envelope.post and len(envelope.post.endpoints) == 1 else ""
-    attributes = _printable(
-        {
-            "rota.reason": reason,
-            "rota.job": envelope.job,
-            "rota.run": envelope.run or "",
-            "rota.attempts": str(envelope.attempt),
-            "rota.endpoint": endpoint,
-            "rota.status": "" if status is None else str(status),
-            "rota.error": error,
-            "rota.traceback": traceback,
-        }
-    )
+    named = envelope.post.endpoints if envelope.post else ()
+    said = {
+        "rota.endpoint": ", ".join(named),
+        "rota.status": "" if status is None else str(status),
+        "rota.error": error,
+        "rota.traceback": traceback,
+    }
+    attributes = _attributes(reason, envelope, said)
     again = replace(
         envelope,
         attempt=1,
@@ -68,10 +64,7 @@ def dead(envelope: Envelope, reason: str, *, status: int | None = None, error: s
 
 def dead_as_it_came(body: str, reason: str, envelope: Envelope | None = None) -> Letter:
     """A message for the dead letters that cannot be read, or not be posted."""
-    said = {"rota.reason": reason}
-    if envelope is not None:
-        said |= {"rota.job": envelope.job, "rota.run": envelope.run or "", "rota.attempts": str(envelope.attempt)}
-    return Letter(body=body, attributes=_printable(said))
+    return Letter(body=body, attributes=_attributes(reason, envelope, {}))
 
 
 def printable(text: str, length: int = LENGTH) -> str:
@@ -83,6 +76,9 @@ def printable(text: str, length: int = LENGTH) -> str:
     )
 
 
-def _printable(said: dict[str, str]) -> dict[str, str]:
-    """As attributes; SQS refuses empty ones."""
+def _attributes(reason: str, envelope: Envelope | None, rest: Mapping[str, str]) -> dict[str, str]:
+    """What stands beside a dead letter; SQS refuses empty texts."""
+    said = {"rota.reason": reason, **rest}
+    if envelope is not None:
+        said |= {"rota.job": envelope.job, "rota.run": envelope.run or "", "rota.attempts": str(envelope.attempt)}
     return {name: printable(text) for name, text in said.items() if text}

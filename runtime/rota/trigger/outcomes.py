@@ -4,8 +4,9 @@ Seconds are since 1970 where they are a time.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from rota.envelope import Envelope, Post, instant_text
 from rota.trigger.config import EndpointConfig
@@ -36,8 +37,7 @@ RUNNING_SINCE = "rota.running_since"
 """The message attribute of a run that a server has once said runs."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One delivery of a message that is to be posted to one endpoint."""
 
     envelope: Envelope
@@ -62,37 +62,32 @@ class Delivery:
         if deadline is None or not first:
             return self.sent_at + LIMIT
         due = self.envelope.scheduled_at or self.envelope.enqueued_at
-        return (due.timestamp() if due else self.sent_at) + deadline
+        return min((due.timestamp() if due else self.sent_at) + deadline, self.sent_at + OLDEST)
 
 
-@dataclass(frozen=True)
-class Delete:
+class Delete(NamedTuple):
     """The message is done with."""
 
 
-@dataclass(frozen=True)
-class Hide:
+class Hide(NamedTuple):
     """It comes again after so many whole seconds, from 1 to 43,200."""
 
     seconds: int
 
 
-@dataclass(frozen=True)
-class SendAgain:
+class SendAgain(NamedTuple):
     """Send this to the trigger queue, then delete the message."""
 
     letter: Letter
 
 
-@dataclass(frozen=True)
-class DeadLetter:
+class DeadLetter(NamedTuple):
     """Send this to the dead letters, then delete the message."""
 
     letter: Letter
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of a post, why, and what to do with its message."""
 
     metric: str | None
@@ -127,7 +122,7 @@ def judge(  # noqa: PLR0911 - one for each row of the table
     if status in (404, 408, 421, 425):
         return _not_started(reason, delivery, now, chance, came=came, most=UNKNOWN_THERE)
     if 300 <= status < 500:
-        error = report.said or _beginning(came)
+        error = _beginning(came)
         why = f"the endpoint answered {status}, and will never accept it"
         return Verdict("NotStarted", why, DeadLetter(dead(delivery.envelope, why, status=status, error=error)))
     return _unknown(reason, came, delivery, endpoint, now=now, chance=chance)
@@ -158,8 +153,7 @@ def _running(came: Answer, delivery: Delivery, endpoint: EndpointConfig, now: fl
     known = delivery.running_since is not None or delivery.post.start_deadline is None
     if known and now - delivery.sent_at < FRESH and delivery.received < MANY:
         return Verdict(None, "it runs", _later(delivery, wait, now))
-    mark = {RUNNING_SINCE: instant_text(_moment(since))}
-    return Verdict(None, "it runs", SendAgain(_delayed(envelope, wait, now, mark)))
+    return Verdict(None, "it runs", SendAgain(_delayed(envelope, wait, now, since)))
 
 
 def _failed(report: Report, came: Answer, delivery: Delivery, now: float, chance: Chance) -> Verdict:
@@ -213,7 +207,9 @@ def _unknown(
     why = f"outcome unknown: {reason}"
     if endpoint is None or not (endpoint.ledger or delivery.post.idempotent):
         return _ended("Unknown", why, delivery, came)
-    wait = max(delivery.post.timeout or endpoint.lease, endpoint.lease) + MARGIN
+    wait = delivery.post.timeout or endpoint.lease
+    # The ledger knows whether it still runs: then nobody has to wait for the end of a long timeout.
+    wait = (min(wait, endpoint.lease) if endpoint.ledger else wait) + MARGIN
     # Its deadline, and time to ask once more what became of the last post before it.
     if delivery.received > 1 and now >= delivery.starts_until + wait:
         return _ended("Unknown", why, delivery, came)
@@ -229,13 +225,12 @@ def _later(delivery: Delivery, wait: float, now: float) -> Hide | SendAgain:
     """The same message after so many seconds: for longer than SQS hides one, a new one."""
     if wait <= LONGEST_HIDDEN:
         return Hide(_whole(wait))
-    since = delivery.running_since
-    mark = None if since is None else {RUNNING_SINCE: instant_text(_moment(since))}
-    return SendAgain(_delayed(delivery.envelope, wait, now, mark))
+    return SendAgain(_delayed(delivery.envelope, wait, now, delivery.running_since))
 
 
-def _delayed(envelope: Envelope, wait: float, now: float, attributes: dict[str, str] | None = None) -> Letter:
-    """The message of an envelope, for so many seconds later."""
+def _delayed(envelope: Envelope, wait: float, now: float, since: float | None = None) -> Letter:
+    """The message of an envelope, for so many seconds later; `since` is when it began to run, where it runs."""
+    attributes = None if since is None else {RUNNING_SINCE: instant_text(_moment(since))}
     if wait > MAX_DELAY:
         envelope = replace(envelope, not_before=_moment(now + wait))
     return letter(envelope, delay=_whole(wait, MAX_DELAY, least=0), attributes=attributes)

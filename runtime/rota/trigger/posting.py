@@ -32,7 +32,7 @@ class Poster:
             try:
                 secrets = self._ring.secrets()
             except (BackendError, SignatureError) as error:
-                return NoAnswer(reason=f"the keys could not be read: {error}", begun=False)
+                return NoAnswer(f"the keys could not be read: {error}")
             request = signed_request(place, secrets, message_id, body, time.time())
             came = exchange(place, request, time.monotonic() + remaining() - KEPT_BACK)
             if isinstance(came, Answer) and came.status == 401 and not resent:

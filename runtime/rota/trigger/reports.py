@@ -4,9 +4,9 @@ docs/http.md has it is as if it were not there."""
 import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from rota.envelope import Envelope, read_instant
 from rota.errors import EnvelopeError
@@ -17,8 +17,7 @@ LONGEST_WAIT = 7 * 86_400.0
 _MOST_ATTEMPTS = 10**6
 
 
-@dataclass(frozen=True, kw_only=True)
-class Report:
+class Report(NamedTuple):
     """What an answer says of a run; nothing where it is of another job, or of no job at all."""
 
     run: str | None = None
@@ -30,8 +29,6 @@ class Report:
     again_in: float | None = None
     """Seconds."""
     final: bool = False
-    said: str = ""
-    """What its problem+json has as title."""
 
     @classmethod
     def of(cls, body: bytes, job: str) -> "Report":
@@ -42,9 +39,8 @@ class Report:
             return cls()
         if not isinstance(read, dict):
             return cls()
-        said = _text(read, "title")
         if read.get("job") not in (None, job) or read.get("rota") not in (None, 1):
-            return cls(said=said)
+            return cls()
         scheduled_at = None
         if read.get("job") == job and read.get("scheduled_at") is not None:
             with contextlib.suppress(EnvelopeError):
@@ -61,7 +57,6 @@ class Report:
             # By the comparison, which NaN fails too.
             again_in=float(again_in) if _is_number(again_in, int | float) and 0 <= again_in <= LONGEST_WAIT else None,
             final=read.get("final") is True,
-            said=said,
         )
 
     def of_run(self, envelope: Envelope) -> Envelope:

@@ -44,15 +44,12 @@ class Servers:
         return (self._of_instance(name) if name.startswith("i-") else name), int(port)
 
     def _of_instance(self, instance: str) -> str:
-        asked = {"InstanceId.1": instance}
-        while True:
-            said = self._aws.query("ec2", "DescribeInstances", _EC2, asked)
-            for found in said.iterfind(".//{*}instancesSet/{*}item"):
-                if address := _text(found, "privateIpAddress"):
-                    return address
-            if not (token := _text(said, "nextToken")):
-                raise AwsError("ec2 DescribeInstances", f"instance {instance} has no private address")
-            asked["NextToken"] = token
+        # No pages, for one that is named.
+        said = self._aws.query("ec2", "DescribeInstances", _EC2, {"InstanceId.1": instance})
+        for found in said.iterfind(".//{*}instancesSet/{*}item"):
+            if address := _text(found, "privateIpAddress"):
+                return address
+        raise AwsError("ec2 DescribeInstances", f"instance {instance} has no private address")
 
 
 def _text(element: "Element", path: str) -> str:

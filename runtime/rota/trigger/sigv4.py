@@ -7,13 +7,12 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Credentials:
+class Credentials(NamedTuple):
     """Whose request it is. The secrets are in no repr, and so in no log."""
 
     access_key: str

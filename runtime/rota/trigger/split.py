@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from rota.envelope import Envelope, Post
 from rota.errors import EnvelopeError
@@ -12,8 +12,7 @@ EVERY = "*"
 """Behind an endpoint and "/": every server."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RollCall:
+class RollCall(NamedTuple):
     """A question to be asked once a while has passed: which servers are there now, and which were asked?"""
 
     job: str
@@ -29,8 +28,7 @@ class RollCall:
         return json.dumps({name: value for name, value in written.items() if value is not None}, separators=(",", ":"))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Unfit:
+class Unfit(NamedTuple):
     """What cannot be read, or not be posted."""
 
     body: str
@@ -67,7 +65,7 @@ def split(body: str, *, message_id: str, endpoints: Collection[str]) -> list[Par
         whole = {**read, **(job if isinstance(job, dict) else {"job": job})}
         name = whole.get("job")
         # An id that all of them share would be that of one run.
-        if several and whole.get("run") and whole["run"] == read.get("run"):
+        if several and isinstance(whole.get("run"), str) and whole["run"] == read.get("run"):
             whole["run"] = f"{whole['run']}/{name}"
         parts += _of_one(
             json.dumps(whole, separators=(",", ":")), f"{message_id}/{name}" if several else message_id, endpoints

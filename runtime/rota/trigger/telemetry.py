@@ -12,7 +12,6 @@ from typing import Any
 
 NAMESPACE = "rota"
 DIMENSIONS = ("deployment", "job", "endpoint")
-_UNITS = {"Duration": "Milliseconds"}
 
 
 class Telemetry:
@@ -21,15 +20,15 @@ class Telemetry:
     def __init__(self, deployment: str) -> None:
         self._deployment = deployment
 
-    def tell(self, event: str, *, level: str = "INFO", metrics: Mapping[str, float] | None = None, **said: Any) -> None:
+    def tell(self, event: str, level: str = "INFO", metrics: Mapping[str, float] | None = None, **said: Any) -> None:
         """One event. `metrics` by name; they need `job` and `endpoint` beside them. What is None is left out."""
         now = round(time.time() * 1000)
         line: dict[str, Any] = {"level": level, "event": event, "time": now, "deployment": self._deployment}
         line |= {name: value for name, value in said.items() if value is not None}
         if metrics:
             line |= metrics
-            named = [{"Name": name, "Unit": _UNITS.get(name, "Count")} for name in metrics]
-            directive = {"Namespace": NAMESPACE, "Dimensions": [list(DIMENSIONS)], "Metrics": named}
+            named = [{"Name": name, "Unit": "Milliseconds" if name == "Duration" else "Count"} for name in metrics]
+            directive = {"Namespace": NAMESPACE, "Dimensions": [DIMENSIONS], "Metrics": named}
             line["_aws"] = {"Timestamp": now, "CloudWatchMetrics": [directive]}
         # One write: what other threads say does not come between.
         sys.stdout.write(json.dumps(line, separators=(",", ":"), default=str) + "\n")

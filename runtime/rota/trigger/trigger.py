@@ -78,8 +78,8 @@ class Trigger:
         self._queue.bury(dead_as_it_came(part.body, part.reason, part.envelope))
         self.telemetry.tell(
             "dead-lettered",
-            level="ERROR",
-            metrics={"DeadLettered": 1},
+            "ERROR",
+            {"DeadLettered": 1},
             message=record["messageId"],
             job=part.envelope.job if part.envelope else "",
             run=part.envelope.run if part.envelope else None,
@@ -111,17 +111,16 @@ class Trigger:
         if endpoint is None:
             known = ", ".join(sorted(self._config.endpoints)) or "none"
             reason = f"the trigger knows no endpoint {endpoint_of(name)!r} (it has {known})"
-            return NoAnswer(reason=reason, begun=False, most=UNKNOWN_THERE)
+            return NoAnswer(reason, most=UNKNOWN_THERE)
         server = server_of(name)
         try:
             place = Place.of(endpoint) if server is None else self._fleet.place(endpoint, server)
             body = replace(part, post=None, endpoint=name, not_before=None, handed_back_at=None).encode()
             came = self._poster.post(place, message_id(part, name), body.encode(), remaining)
         except AwsError as error:
-            came = NoAnswer(reason=str(error), begun=False)
-        if server is not None and isinstance(came, NoAnswer) and self._fleet.has_left(part, endpoint, name, came):
-            return None
-        return came
+            came = NoAnswer(str(error))
+        silent = server is not None and isinstance(came, NoAnswer) and not came.begun
+        return None if silent and self._fleet.has_left(part, name) else came
 
     def _settle(self, record: Mapping[str, Any], verdict: Verdict) -> bool:
         """Do with the message as the verdict has it; whether it is done with."""
@@ -149,16 +148,16 @@ class Trigger:
         status: int | None = None,
     ) -> None:
         settle, name = verdict.settle, _name(part)
-        counted = {**(metrics or {})}
+        counted = dict(metrics or {})
         if verdict.metric:
             counted[verdict.metric] = 1
-        if isinstance(settle, DeadLetter):
-            counted["DeadLettered"] = 1
         level = "INFO" if verdict.metric in (None, "Succeeded") else "WARNING"
+        if isinstance(settle, DeadLetter):
+            counted["DeadLettered"], level = 1, "ERROR"
         self.telemetry.tell(
             "posted" if metrics else "put off",
-            level="ERROR" if isinstance(settle, DeadLetter) else level,
-            metrics=counted,
+            level,
+            counted,
             job=part.job,
             run=part.run,
             endpoint=endpoint_of(name),
@@ -170,7 +169,7 @@ class Trigger:
             reason=verdict.reason,
             then=type(settle).__name__,
             seconds=settle.seconds if isinstance(settle, Hide) else None,
-            ms=metrics.get("Duration") if metrics else None,
+            ms=counted.get("Duration"),
         )
 
 
