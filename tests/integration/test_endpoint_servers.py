@@ -210,7 +210,10 @@ def server(started: Server) -> Server:
 
 def test_a_signed_run_is_done_once_and_answered_however_often_it_comes(server: Server) -> None:
     posted = Posted("note", payload={"number": 7})
-    answers = [server.post(posted) for _ in range(6)]
+    answers = [server.post(posted)]
+    # The thread that answered lets go of the run a moment later; until then it is in hand, and 202.
+    _until(lambda: server.post(posted).status == 200)
+    answers += [server.post(posted) for _ in range(5)]
     assert [answer.status for answer in answers] == [200] * 6
     assert {answer.said["outcome"] for answer in answers} == {"succeeded"}
     assert {answer.said["run"] for answer in answers} == {posted.run}
@@ -224,7 +227,7 @@ def test_the_same_run_at_once_is_done_once(server: Server) -> None:
         statuses = [answer.status for answer in pool.map(server.post, [posted] * 6)]
     assert set(statuses) <= {200, 202, 503}
     assert 200 in statuses
-    assert server.post(posted).said["outcome"] == "succeeded"
+    _until(lambda: server.post(posted).said.get("outcome") == "succeeded")
     assert len(server.journal("noted", posted.run)) == 1
 
 
