@@ -14,10 +14,15 @@ from typing import Any
 from rota.digests import payload_digest
 from rota.envelope import Envelope, read_instant
 from rota.errors import EnvelopeError
-from rota.manifest import TRIGGER, Manifest
+from rota.manifest import TRIGGER, Job, Manifest
 from rota.names import Names
 from rota.occurrences import identified, payload_of
 from rota.queues.base import Letter
+
+_AND = ", "
+"""Between the names of jobs that are due together; in no name."""
+
+_NOWHERE = 'neither "post" in it nor its job says to which endpoint: the trigger would give it up at once'
 
 WORKERS_DIED = "deliveries exhausted: worker died"
 """The reason of what SQS moved by itself."""
@@ -51,6 +56,8 @@ class DeadRun:
     """The run as it is to be sent again; None where it cannot be."""
     problem: str = ""
     """Why it cannot."""
+    together: Mapping[str, Any] | None = None
+    """The message, where it names several jobs, due together: sent again whole, for the trigger makes runs of it."""
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -63,7 +70,13 @@ class DeadRun:
     def sent_by(self, who: str) -> str:
         """The message body that sends it again. Only for a run that has `again`."""
         assert self.again is not None  # noqa: S101 - for mypy; said in the docstring
+        if self.together is not None:
+            return json.dumps({**self.together, "redrives": self.again.redrives, "redriven_by": who})
         return replace(self.again, redriven_by=who).encode()
+
+    def is_of(self, job: str) -> bool:
+        """Whether it is a run of that job, or becomes one among others."""
+        return job in self.job.split(_AND)
 
 
 def read(letter: Letter, *, place: Place, queue: str, manifest: Manifest, names: Names) -> DeadRun:
@@ -71,32 +84,39 @@ def read(letter: Letter, *, place: Place, queue: str, manifest: Manifest, names:
     if letter.moved:  # as it was: what stands beside it, if anything, is of an earlier time that it lay here
         letter = letter._replace(attributes={})
     said = letter.attributes
-    again, problem = None, ""
+    again = seen = together = None
+    problem = ""
     try:
-        again = _undelivered(letter, manifest, names) if place is Place.UNDELIVERED else _dead_letter(letter)
+        if queue == TRIGGER.name:
+            again, together = _together(letter)
+        if again is None:
+            again = _undelivered(letter, manifest, names) if place is Place.UNDELIVERED else _dead_letter(letter)
         job = manifest.find(again.job)
         again = identified(again, job)
-        if queue == TRIGGER.name and again.post is None and job is not None:
-            again = replace(again, post=job.post)  # the trigger knows no manifest
+        if queue == TRIGGER.name and again.post is None and together is None:
+            seen, again = again, _addressed(again, job, manifest)
+            problem = "" if again else _NOWHERE
     except EnvelopeError as error:
         problem = str(error)
     except Exception as error:  # noqa: BLE001 - whatever a letter holds, it is this letter's trouble alone
         problem = f"{type(error).__name__}: {error}"
+    seen = again or seen
     return DeadRun(
         letter=letter,
         place=place,
         queue=queue,
-        job=said.get("rota.job") or (again.job if again else ""),
+        job=said.get("rota.job") or (seen.job if seen else ""),
         # Whole: beside the body, a long one is cut off.
-        run=(again.run if again else None) or said.get("rota.run", ""),
+        run=(seen.run if seen else None) or said.get("rota.run", ""),
         attempts=said.get("rota.attempts", ""),
         reason=_reason(said, place, problem),
         error=said.get("rota.error", ""),
         traceback=said.get("rota.traceback", ""),
-        endpoint=said.get("rota.endpoint") or (", ".join(again.post.endpoints) if again and again.post else ""),
+        endpoint=said.get("rota.endpoint") or (", ".join(seen.post.endpoints) if seen and seen.post else ""),
         status=said.get("rota.status", ""),
         again=again,
         problem=problem,
+        together=together,
     )
 
 
@@ -108,6 +128,36 @@ def _reason(said: Mapping[str, str], place: Place, problem: str) -> str:
     told = ": ".join(text for text in (said.get("ERROR_CODE"), said.get("ERROR_MESSAGE")) if text)
     after = said.get("EXHAUSTED_RETRY_CONDITION")
     return (told or "EventBridge gave no reason") + (f" (after {after})" if after else "")
+
+
+def _together(letter: Letter) -> tuple[Envelope, Mapping[str, Any]] | tuple[None, None]:
+    """Of a message of the trigger's that names several jobs, what stands for it here, and the message."""
+    try:
+        read = _event(letter.body, EnvelopeError())
+    except EnvelopeError:
+        return None, None
+    if "roll_call" in read:
+        raise EnvelopeError("it asks which servers there are, and is no run")
+    jobs = read.get("jobs")
+    if "rota" not in read or jobs is None:
+        return None, None
+    if "job" in read:
+        raise EnvelopeError("it has both a job and jobs")
+    names: list[Any] = (
+        [job.get("job") if isinstance(job, dict) else job for job in jobs] if isinstance(jobs, list) else []
+    )
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise EnvelopeError(f"jobs must be a list of names or objects; got {jobs!r}")
+    common = {name: value for name, value in read.items() if name != "jobs"}
+    stands_for = Envelope.decode(json.dumps({**common, "job": _AND.join(names)}))
+    return replace(stands_for, redrives=stands_for.redrives + 1), read
+
+
+def _addressed(envelope: Envelope, job: Job[Any] | None, manifest: Manifest) -> Envelope | None:
+    """The same with the endpoints of its job, for the trigger knows no manifest; None where nobody says them."""
+    if job is not None and job.post is not None:
+        return replace(envelope, post=job.post)
+    return envelope if len(manifest.endpoints) == 1 else None  # where there is one, it goes without saying
 
 
 def _dead_letter(letter: Letter) -> Envelope:

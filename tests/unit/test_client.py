@@ -9,7 +9,19 @@ from typing import Any
 
 import pytest
 
-from rota import Client, EnqueueError, EnqueueFailure, Job, Manifest, PartialEnqueueError, PayloadError, Queue
+from rota import (
+    Client,
+    Endpoint,
+    EnqueueError,
+    EnqueueFailure,
+    EveryServer,
+    Job,
+    Manifest,
+    PartialEnqueueError,
+    PayloadError,
+    Queue,
+    Retry,
+)
 from rota.digests import payload_digest
 from rota.errors import BackendError
 from rota.queues.base import Message, Outgoing, SendFailure
@@ -25,7 +37,13 @@ class SendInvoice:
 billing, reports = Queue(name="billing"), Queue(name="reports")
 send_invoice = Job(name="send-invoice", handler="shop:send", target=billing, payload=SendInvoice)
 tidy_up = Job(name="tidy-up", handler="shop:tidy", target=reports)
-shop = Manifest(name="shop", jobs=[send_invoice, tidy_up])
+web = Endpoint(name="web")
+drop_caches = Job(name="drop-caches", handler="shop:drop", target=EveryServer(web), idempotent=True)
+rebuild = Job(
+    name="rebuild", handler="shop:rebuild", target=[web, Endpoint(name="web-us")], payload=SendInvoice,
+    timeout=timedelta(minutes=2), start_deadline=timedelta(hours=1), retry=Retry(attempts=5),
+)  # fmt: skip
+shop = Manifest(name="shop", jobs=[send_invoice, tidy_up, drop_caches, rebuild])
 
 
 @pytest.fixture
@@ -63,6 +81,28 @@ def test_a_run_goes_to_the_queue_of_its_job(client: Client, backend: MemoryBacke
     assert sent(backend, "reports") == [
         {"rota": 1, "job": "tidy-up", "run": run_id, "enqueued_at": "2026-01-01T00:00:00Z"}
     ]
+
+
+def test_a_run_for_endpoints_goes_to_the_trigger_with_all_that_it_has_to_know(
+    client: Client, backend: MemoryBackend
+) -> None:
+    run_id = client.enqueue(rebuild, SendInvoice(order_id=7), delay=timedelta(minutes=5))
+    assert sent(backend, "trigger") == [
+        {
+            "rota": 1,
+            "job": "rebuild",
+            "run": run_id,
+            "payload": {"order_id": 7, "text": ""},
+            "digest": payload_digest(SendInvoice),
+            "enqueued_at": "2026-01-01T00:00:00Z",
+            "post": {"endpoints": ["web", "web-us"], "timeout": 120.0, "start_deadline": 3600.0, "attempts": 5},
+        }
+    ]
+    assert backend.queue("trigger").receive(10, 0) == [], "it is not due yet"
+    client.enqueue_many(drop_caches, [None, None])
+    assert [message["post"] for message in sent(backend, "trigger")[1:]] == [
+        {"endpoints": ["web/*"], "attempts": 3, "idempotent": True}
+    ] * 2
 
 
 def test_run_ids_name_the_job_and_sort_by_time(client: Client, clock: FakeClock) -> None:

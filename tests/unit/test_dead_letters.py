@@ -1,15 +1,15 @@
 """What a letter in a dead-letter place says, and which run becomes of it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rota import Cron, Every, Job, Manifest, Queue
+from rota import Cron, Endpoint, Every, EveryServer, Job, Manifest, Queue
 from rota.dead_letters import WORKERS_DIED, Place, read, together
 from rota.digests import payload_digest
-from rota.envelope import Envelope
+from rota.envelope import Envelope, Post
 from rota.names import Names
 from rota.queues.base import Letter
 from rota.run import Outcome
@@ -32,12 +32,14 @@ close_books = Job(
 refresh = Job(name="refresh", handler="a:b", target=queue, schedule=Every(timedelta(minutes=7)))
 defaults = Job(name="defaults", handler="a:b", target=queue, payload=Report, schedule=Cron("0 2 * * *"))
 plain = Job(name="plain", handler="a:b", target=queue, payload=Report)
-manifest = Manifest(name="shop", jobs=[close_books, refresh, defaults, plain])
+web = Endpoint(name="web")
+prices = Job(name="prices", handler="a:b", target=[web, EveryServer(web)], schedule=Every(timedelta(minutes=5)))
+manifest = Manifest(name="shop", jobs=[close_books, refresh, defaults, plain, prices])
 
 
-def of(body, attributes=None, place=Place.DEAD_LETTERS, name="m-1"):
+def of(body, attributes=None, place=Place.DEAD_LETTERS, name="m-1", queue="reports"):
     letter = Letter(body if isinstance(body, str) else json.dumps(body), "receipt", name, attributes or {}, AT)
-    return read(letter, place=place, queue="reports", manifest=manifest, names=Names("shop", "default"))
+    return read(letter, place=place, queue=queue, manifest=manifest, names=Names("shop", "default"))
 
 
 def undelivered(body, **attributes):
@@ -230,3 +232,113 @@ def test_letters_of_one_run_are_told_together_and_others_are_not():
     assert [(run.letter.id, count) for run, count in together(letters)] == [
         ("1", 2), ("3", 1), ("4", 1), ("5", 1), ("6", 1), ("7", 1), ("8", 1),
     ]  # fmt: skip
+
+
+# The trigger's
+
+
+FIRED = AT + timedelta(seconds=70)
+FIVE = {"rota": 1, "job": "prices", "fired_at": "2026-11-21T02:01:10Z"}
+
+
+def of_trigger(body, attributes=None, place=Place.DEAD_LETTERS, name="m-1"):
+    return of(body, attributes, place, name, queue="trigger")
+
+
+def test_what_the_trigger_gave_up_says_where_and_goes_there_again():
+    post = Post(endpoints=("web/10.0.0.1:80",), timeout=30.0, attempts=3)
+    lies = Envelope(job="prices", run="prices@2026-11-21T02:01:00Z", fired_at=FIRED, post=post, redrives=1, error="410")
+    lies = replace(lies, scheduled_at=AT + timedelta(minutes=1))  # the minute, for the trigger knows no better
+    found = of_trigger(
+        lies.encode(),
+        {"rota.reason": "410 Gone", "rota.job": "prices", "rota.endpoint": "web/10.0.0.1:80", "rota.status": "410"},
+    )
+    assert (found.reason, found.endpoint, found.status) == ("410 Gone", "web/10.0.0.1:80", "410")
+    assert found.run == "prices@2026-11-21T02:00:00Z"
+    assert found.again == Envelope(
+        job="prices", run="prices@2026-11-21T02:00:00Z", scheduled_at=AT, post=post, redrives=1
+    )
+
+
+def test_one_run_at_two_endpoints_is_two():
+    one, other = (
+        of_trigger(replace(Envelope(job="plain", run="r"), post=Post(endpoints=(endpoint,))).encode())
+        for endpoint in ("web", "web/10.0.0.1:80")
+    )
+    assert one.identity != other.identity
+    assert [count for _, count in together([one, other, one])] == [2, 1]
+
+
+@pytest.mark.parametrize("place", Place)
+def test_what_lacks_its_endpoints_gets_those_of_its_job(place):
+    for body, attributes in (
+        (FIVE, {}),
+        ({"time": "2026-11-21T02:01:10Z"}, {"RULE_ARN": f"{ARNS}shop-default.prices"}),
+    ):
+        if place is Place.DEAD_LETTERS and attributes:
+            continue  # what EventBridge writes lies in the other
+        found = of_trigger(body, attributes, place)
+        assert found.again == Envelope(
+            job="prices", run="prices@2026-11-21T02:00:00Z", scheduled_at=AT, post=prices.post, redrives=1
+        )
+        assert found.endpoint == "web, web/*"
+
+
+def test_elsewhere_a_job_keeps_the_form_of_its_queue():
+    assert of(FIVE).again.post is None
+    assert of(TOGETHER).problem == "job must be a name; got None", "and workers take one job a message"
+
+
+@pytest.mark.parametrize("job", ["plain", "stranger"])
+def test_what_the_trigger_would_give_up_at_once_is_not_sent_to_it_for_ever(job, monkeypatch):
+    body = {"rota": 1, "job": job, "run": "r"}
+    assert of_trigger(body).again == Envelope(job=job, run="r", redrives=1), "there is one endpoint alone"
+    two = Job(name="two", handler="a:b", target=Endpoint(name="web-us"))
+    monkeypatch.setitem(globals(), "manifest", Manifest(name="shop", jobs=[*manifest.jobs, two]))
+    found = of_trigger(body)
+    assert found.again is None
+    assert found.problem.startswith('neither "post" in it nor its job says to which endpoint: ')
+    assert (found.job, found.run) == (job, "r")
+    assert of_trigger(body | {"post": {"endpoints": ["web"]}}).again is not None
+
+
+TOGETHER = {
+    "rota": 1,
+    "fired_at": "2026-11-21T02:01:10Z",
+    "jobs": [{"job": "prices", "post": {"endpoints": ["web"]}}, "refresh"],
+    "post": {"endpoints": ["web", "web-us"]},
+}
+
+
+def test_jobs_that_are_due_together_are_sent_again_together():
+    found = of_trigger(TOGETHER, {"RULE_ARN": f"{ARNS}shop-default.prices", "ERROR_CODE": "X"}, Place.UNDELIVERED)
+    assert (found.job, found.reason, found.problem) == ("prices, refresh", "X", "")
+    assert [found.is_of(name) for name in ("prices", "refresh", "price", "prices, refresh")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert json.loads(found.sent_by("ada")) == TOGETHER | {"redrives": 1, "redriven_by": "ada"}
+    again = of_trigger(found.sent_by("ada"))
+    assert again.again.redrives == 2
+    assert again.identity != of_trigger(found.sent_by("ada"), name="m-2").identity, (
+        "two messages may be two occurrences"
+    )
+
+
+def test_a_job_and_jobs():
+    assert of_trigger(TOGETHER | {"job": "prices"}).problem == "it has both a job and jobs"
+
+
+@pytest.mark.parametrize("jobs", [[], "prices", [7], [{"post": {}}], [""], {"job": "prices"}])
+def test_jobs_that_are_none(jobs):
+    found = of_trigger(TOGETHER | {"jobs": jobs})
+    assert found.again is None
+    assert found.problem == f"jobs must be a list of names or objects; got {jobs!r}"
+
+
+def test_a_question_of_the_triggers_own_is_no_run():
+    body = {"rota": 1, "job": "prices", "run": "r", "roll_call": {"endpoint": "web", "asked": ["10.0.0.1:80"]}}
+    found = of_trigger(body)
+    assert (found.again, found.problem) == (None, "it asks which servers there are, and is no run")

@@ -83,7 +83,7 @@ def _look(known: Sequence[tuple[DeadLetterPlace, "LetterQueue"]], limit: int, jo
 
     def one(place: DeadLetterPlace, letters: "LetterQueue") -> Look:
         depth = letters.depth()
-        found = peek(letters, limit, wanted=lambda letter: job is None or place.read(letter).job == job)
+        found = peek(letters, limit, wanted=lambda letter: job is None or place.read(letter).is_of(job))
         runs = together([place.read(letter) for letter in found.letters])
         runs.sort(key=lambda run: run[0].letter.sent_at or datetime.min.replace(tzinfo=UTC), reverse=True)
         total = max(depth.total, found.looked_at)

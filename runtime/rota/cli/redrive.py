@@ -134,7 +134,7 @@ def _who() -> str:
 
 
 def _wanted(job: str | None, run: str | None) -> Callable[[DeadRun], bool]:
-    return lambda dead: (job is None or dead.job == job) and (run is None or dead.run == run)
+    return lambda dead: (job is None or dead.is_of(job)) and (run is None or dead.run == run)
 
 
 def _ask(job: str | None, found: Sequence[tuple[Summary, "LetterQueue"]], *, move: bool) -> None:
