@@ -93,6 +93,13 @@ class JobQueue(Construct):
                 reason="It is the dead-letter queue of rules and schedules, which cdk-nag does not look for.",
             )
         )
+        for last in (self.dead_letters, self.undelivered):
+            Validations.of(last).acknowledge(
+                Acknowledgment(
+                    id="Serverless::Serverless-SQSRedrivePolicy",
+                    reason="It is a dead-letter queue itself, and nothing consumes it but people.",
+                )
+            )
         self.admission = delivery.admit_rules(self)
         """The policies that let rules in: a rule that fires before they stand loses its occurrence."""
         self.alarms = alarms.add_to_queue(

@@ -120,6 +120,17 @@ def function(
         # They have no way out for a function, which CDK warns of. Here it counts as none: see `trigger_network`.
         allow_public_subnet=True if network else None,
     )
+    Validations.of(made).acknowledge(
+        Acknowledgment(
+            id="Serverless::Serverless-LambdaDLQ",
+            reason="It is called for messages of its queue alone, which has dead letters; a dead-letter target is for "
+            "asynchronous calls.",
+        ),
+        Acknowledgment(
+            id="Serverless::Serverless-LambdaEventSourceMappingDestination",
+            reason="Of an SQS queue, that is the queue's own redrive policy, which it has.",
+        ),
+    )
     made.add_event_source_mapping(
         "Messages",
         event_source_arn=queue.sqs_queue.queue_arn,

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from aws_cdk import Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk.assertions import Template
 
-from rota import Cron, Every, Job, Manifest, Once, Queue
+from rota import Cron, Endpoint, Every, Job, Manifest, Once, Queue
 from rota_cdk import Rota
 from rota_cdk.testing import new_stack, synth
 
@@ -133,6 +135,60 @@ def deploy(stack: Stack) -> Callable[..., Rota]:
         return Rota(stack, name, **{"manifest": SHOP} | keywords)
 
     return make
+
+
+CERTIFICATE = elbv2.ListenerCertificate.from_arn("arn:aws:acm:eu-west-1:123456789012:certificate/shop")
+
+
+@dataclass(frozen=True)
+class Balancer:
+    """A load balancer with one listener, and the target group behind it."""
+
+    vpc: ec2.IVpc
+    made: elbv2.ApplicationLoadBalancer
+    listener: elbv2.ApplicationListener
+    servers: elbv2.ApplicationTargetGroup
+
+
+@pytest.fixture
+def balance(stack: Stack) -> Callable[..., Balancer]:
+    """A load balancer in the test's stack, internal and with HTTPS unless told otherwise."""
+
+    def make(
+        name: str = "Web",
+        *,
+        internal: bool = True,
+        https: bool = True,
+        vpc: Any = None,
+        targets: elbv2.TargetType | None = elbv2.TargetType.IP,
+        scope: Any = None,
+    ) -> Balancer:
+        scope = scope or stack
+        vpc = vpc or ec2.Vpc(scope, f"{name}Vpc", max_azs=2)
+        made = elbv2.ApplicationLoadBalancer(scope, name, vpc=vpc, internet_facing=not internal)
+        servers = elbv2.ApplicationTargetGroup(scope, f"{name}Servers", vpc=vpc, port=8080, target_type=targets)
+        listener = made.add_listener(
+            "Listener",
+            port=443 if https else 80,
+            open=False,
+            certificates=[CERTIFICATE] if https else None,
+            default_target_groups=[servers],
+        )
+        return Balancer(vpc, made, listener, servers)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def web() -> Endpoint:
+    return Endpoint(name="web")
+
+
+@pytest.fixture
+def isolated(stack: Stack) -> ec2.Vpc:
+    """A VPC without a way out."""
+    subnets = ec2.SubnetConfiguration(name="inside", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+    return ec2.Vpc(stack, "Isolated", max_azs=2, subnet_configuration=[subnets])
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from aws_cdk.assertions import Template
 
 from rota.manifest import Manifest
 from rota.settings import DEFAULT_STAGE
+from rota_cdk.endpoints import Places
 from rota_cdk.rota import Rota
 from rota_cdk.validation import SchedulesWith
 
@@ -17,11 +18,18 @@ def new_stack() -> Stack:
     return Stack(App(builtin_cloud_formation_validation=False), "Test")
 
 
-def synth(manifest: Manifest, *, stage: str = DEFAULT_STAGE, schedules_with: SchedulesWith = "rules") -> Template:
-    """The template of a stack with nothing but a `Rota` of `manifest`.
+def synth(
+    manifest: Manifest,
+    *,
+    stage: str = DEFAULT_STAGE,
+    schedules_with: SchedulesWith = "rules",
+    endpoints: Places | None = None,
+) -> Template:
+    """The template of a stack with nothing but a `Rota` of `manifest`. Endpoints that it has may all be a
+    `UrlEndpoint` here.
 
     Raises `SynthError` for what AWS would refuse, as the real synth does.
     """
     stack = new_stack()
-    Rota(stack, "Jobs", manifest=manifest, stage=stage, schedules_with=schedules_with)
+    Rota(stack, "Jobs", manifest=manifest, stage=stage, schedules_with=schedules_with, endpoints=endpoints)
     return Template.from_stack(stack)
