@@ -19,8 +19,11 @@ from typing import Any
 import pytest
 
 from rota.envelope import Envelope
-from rota.keys import Key, decode, encode, new_key
+from rota.keys import Key, KeyRing, decode, encode, new_key
 from rota.signature import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from rota.trigger.posting import Poster, message_id
+from rota.trigger.request import Answer as Answered
+from rota.trigger.request import Place
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/express"
@@ -243,6 +246,30 @@ def test_what_failed_says_why_and_may_run_again(express: Express) -> None:
     express.prices.status = 200
     assert express.post(request).status == 200
     assert express.prices.asked == 2
+
+
+@pytest.mark.parametrize(
+    ("keys", "job", "endpoint", "statuses"),
+    [
+        ([OLD, NEW], "refresh-prices", "web", [200, 200]),
+        ([NEW, STRANGER], "refresh-prices", "web", [200, 200]),
+        ([STRANGER], "refresh-prices", "web", [401, 401]),
+        ([OLD, NEW], "drop-tables", "web", [404, 404]),
+        ([OLD, NEW], "refresh-prices", "web-eu", [421, 421]),
+    ],
+    ids=["its keys", "one of them", "another key", "another job", "another endpoint"],
+)
+def test_what_the_trigger_itself_posts(
+    express: Express, keys: list[Key], job: str, endpoint: str, statuses: list[int]
+) -> None:
+    run = Envelope(job=job, endpoint=endpoint, run=f"{job}@{secrets.token_hex(8)}")
+    place = Place(address="127.0.0.1", port=express.port, server_name=None, host="localhost", path="/jobs", timeout=10)
+    poster = Poster(KeyRing(lambda: encode(tuple(keys)), time.monotonic))
+    answers = [
+        poster.post(place, message_id(run, endpoint), run.encode().encode(), remaining=lambda: 60) for _ in range(2)
+    ]
+    assert [answer.status for answer in answers if isinstance(answer, Answered)] == statuses
+    assert express.prices.asked == (1 if statuses[0] == 200 else 0)
 
 
 def test_a_body_without_end_is_refused_and_shows_no_stack(express: Express) -> None:
