@@ -12,6 +12,7 @@ import pytest
 
 from rota import Manifest
 from rota.envelope import Envelope
+from rota.trigger.split import split
 
 ROOT = Path(__file__).parents[2]
 NOT_OURS = {".git", ".venv", "node_modules", "cdk.out", "templates", "dist"}
@@ -91,7 +92,8 @@ def test_every_envelope_of_the_wire_format_is_read() -> None:
     blocks = _blocks(ROOT / "docs/wire-format.md", "json")
     assert blocks
     for _, block in blocks:
-        Envelope.decode(block)
+        for part in split(block, message_id="m-1", endpoints=["web"]):
+            assert isinstance(part, Envelope), part
 
 
 def test_every_test_that_a_feature_names_exists() -> None:
