@@ -86,8 +86,6 @@ def _of_one(body: str, message_id: str, endpoints: Collection[str]) -> list[Part
             reason = f'it does not say in "post" to which endpoint; this trigger has several ({known})'
             return [Unfit(body=body, reason=reason, envelope=envelope)]
         post = Post(endpoints=tuple(endpoints))
-    if not post.endpoints:
-        return [Unfit(body=body, reason="post: it names no endpoints", envelope=envelope)]
     envelope = _identified(replace(envelope, endpoint=None), message_id)
     names = tuple(dict.fromkeys(post.endpoints))
     several = len(names) > 1

@@ -1,0 +1,367 @@
+"""The table of docs/http.md, row by row, and what holds for every answer."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rota.envelope import Envelope, Post
+from rota.trigger.config import EndpointConfig
+from rota.trigger.outcomes import (
+    LIMIT,
+    LONGEST_HIDDEN,
+    OLDEST,
+    RUNNING_SINCE,
+    DeadLetter,
+    Delete,
+    Delivery,
+    Hide,
+    SendAgain,
+    Verdict,
+    judge,
+    not_due,
+)
+from rota.trigger.request import Answer, NoAnswer
+
+NOW = datetime(2026, 11, 21, 11, 5, tzinfo=UTC).timestamp()
+HOUR = 3600.0
+
+
+def run(**changes: Any) -> Envelope:
+    """A run for the endpoint web."""
+    post = {name: changes.pop(name) for name in list(changes) if name in Post.__dataclass_fields__}
+    return Envelope(
+        **{"job": "refresh-prices", "run": "r1", "post": Post(**{"endpoints": ("web",), **post}), **changes}
+    )
+
+
+def endpoint(*, ledger: bool) -> EndpointConfig:
+    return EndpointConfig(
+        address="lb", port=80, tls=False, host="a.b", path="/jobs", idle_timeout=60.0, lease=30.0, ledger=ledger
+    )
+
+
+def judged(came: Answer | NoAnswer, *, ledger: bool = True, chance: float = 0.0, **changes: Any) -> Verdict:
+    said = {name: changes.pop(name) for name in ("sent_at", "received", "running_since") if name in changes}
+    delivery = Delivery(**{"envelope": run(**changes), "sent_at": NOW, **said})
+    return judge(came, delivery, endpoint(ledger=ledger), now=NOW, chance=lambda: chance)
+
+
+def reported(status: int = 500, **said: Any) -> Answer:
+    return Answer(status, json.dumps({"rota": 1, "job": "refresh-prices", **said}).encode())
+
+
+def hidden(verdict: Verdict) -> int:
+    assert isinstance(verdict.settle, Hide), verdict
+    return verdict.settle.seconds
+
+
+def again(verdict: Verdict) -> tuple[Envelope, int]:
+    assert isinstance(verdict.settle, SendAgain), verdict
+    return Envelope.decode(verdict.settle.letter.body), verdict.settle.letter.delay
+
+
+def letter(verdict: Verdict) -> tuple[Envelope, dict[str, str]]:
+    assert isinstance(verdict.settle, DeadLetter), verdict
+    return Envelope.decode(verdict.settle.letter.body), dict(verdict.settle.letter.attributes)
+
+
+# 2xx
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 299])
+def test_what_is_done_is_deleted(status: int) -> None:
+    assert judged(Answer(status)) == Verdict("Succeeded", f"the endpoint answered {status}", Delete())
+
+
+def test_a_run_that_runs_is_hidden_for_the_lease_or_as_long_as_it_says() -> None:
+    assert hidden(judged(Answer(202))) == 35
+    assert hidden(judged(Answer(202, retry_after=120.0))) == 120
+    assert judged(Answer(202)).metric is None
+
+
+def test_it_is_not_asked_all_the_time_whatever_the_answer_says() -> None:
+    assert hidden(judged(Answer(202, retry_after=0.0))) == 5
+
+
+def test_a_run_that_runs_is_not_ended_by_its_start_deadline() -> None:
+    late = {"scheduled_at": datetime.fromtimestamp(NOW - HOUR, UTC), "start_deadline": 60.0}
+    found = judged(Answer(202), **late)
+    # A message of its own knows that the deadline is kept: the next refusal must not end the run.
+    assert isinstance(found.settle, SendAgain)
+    assert found.settle.letter.attributes == {RUNNING_SINCE: "2026-11-21T11:05:00Z"}
+    assert found.settle.letter.delay == 35
+    assert hidden(judged(Answer(202), running_since=NOW - 50, **late)) == 35
+    assert hidden(judged(Answer(503), running_since=NOW - 50, **late)) == 5
+    assert isinstance(judged(Answer(503), **late).settle, DeadLetter)
+
+
+@pytest.mark.parametrize("asked", [{"sent_at": NOW - 2 * HOUR}, {"received": 500}])
+def test_what_asks_for_long_is_a_new_message_from_time_to_time(asked: dict[str, Any]) -> None:
+    found = judged(Answer(202), running_since=NOW - 5 * HOUR, **asked)
+    envelope, delay = again(found)
+    assert (envelope, delay) == (run(), 35)
+    assert isinstance(found.settle, SendAgain)
+    assert found.settle.letter.attributes == {RUNNING_SINCE: "2026-11-21T06:05:00Z"}
+
+
+def test_what_is_said_to_run_for_longer_than_a_queue_keeps_messages_is_a_dead_letter() -> None:
+    _, said = letter(judged(Answer(202), running_since=NOW - OLDEST - 1))
+    assert said["rota.reason"].startswith("it is said to run since 2026-11-15T")
+    assert said["rota.status"] == "202"
+
+
+# 500
+
+
+def test_a_failed_attempt_is_sent_again_as_the_server_says() -> None:
+    exact = "2026-11-21T11:04:30Z"
+    came = reported(again_in=40.2, attempt=2, error="ValueError: no", scheduled_at=exact, run=f"refresh-prices@{exact}")
+    fired = datetime(2026, 11, 21, 11, 5, 2, tzinfo=UTC)
+    envelope, delay = again(
+        judged(came, fired_at=fired, scheduled_at=fired.replace(second=0), run="refresh-prices@2026-11-21T11:05:00Z")
+    )
+    assert delay == 41
+    assert (envelope.attempt, envelope.error, envelope.fired_at) == (2, "ValueError: no", None)
+    assert (envelope.run, envelope.scheduled_at) == (f"refresh-prices@{exact}", datetime.fromisoformat(exact))
+    assert envelope.post == run().post
+
+
+def test_what_another_job_s_answer_says_does_not_count() -> None:
+    came = Answer(500, json.dumps({"rota": 1, "job": "other", "again_in": 5}).encode())
+    _, said = letter(judged(came))
+    assert said["rota.reason"] == "the attempt failed; it has had 1 attempts"
+
+
+def test_longer_than_a_queue_can_delay_stands_in_the_message() -> None:
+    envelope, delay = again(judged(reported(again_in=7200)))
+    assert delay == 900
+    assert envelope.not_before == datetime.fromtimestamp(NOW + 7200, UTC)
+
+
+def test_a_run_that_failed_for_good_is_a_dead_letter_ready_to_run_again() -> None:
+    came = reported(final=True, error="GiveUp: no", reason="the handler gave up", traceback="0123456789ab")
+    envelope, said = letter(judged(came, attempt=3, redrives=1, attempts=5))
+    assert said == {
+        "rota.reason": "the handler gave up",
+        "rota.job": "refresh-prices",
+        "rota.run": "r1",
+        "rota.attempts": "3",
+        "rota.error": "GiveUp: no",
+        "rota.traceback": "0123456789ab",
+        "rota.endpoint": "web",
+        "rota.status": "500",
+    }
+    assert envelope == run(attempts=5, redrives=2, error="GiveUp: no")
+
+
+def test_any_other_500_has_the_attempts_of_the_job() -> None:
+    envelope, delay = again(judged(Answer(500, b"oops"), attempts=3, attempt=2))
+    assert (envelope.attempt, envelope.error, delay) == (3, "oops", 20)
+    _, said = letter(judged(Answer(500, b"oops"), attempts=3, attempt=3))
+    assert (said["rota.error"], said["rota.attempts"]) == ("oops", "3")
+
+
+@pytest.mark.parametrize("again_in", [-1, 8 * 86400, float("nan"), float("inf"), "5", True, None, [5]])
+def test_an_again_in_that_is_none_is_any_other_500(again_in: object) -> None:
+    assert isinstance(judged(reported(again_in=again_in)).settle, DeadLetter)
+
+
+# Not started
+
+
+@pytest.mark.parametrize(
+    "came", [Answer(503), Answer(429), Answer(401), Answer(404), Answer(408), Answer(421), Answer(425), NoAnswer("no")]
+)
+def test_what_has_not_started_backs_off(came: Answer | NoAnswer) -> None:
+    assert [hidden(judged(came, received=n)) for n in (1, 2, 3, 9, 50)] == [5, 10, 20, 900, 900]
+    assert hidden(judged(came, received=3, chance=1.0)) == 10
+    assert judged(came).metric == "NotStarted"
+
+
+def test_a_longer_retry_after_counts() -> None:
+    assert hidden(judged(Answer(503, retry_after=77.0))) == 77
+    assert hidden(judged(Answer(503, retry_after=1.0))) == 5
+
+
+def test_the_backoff_ends_at_the_start_deadline_with_a_last_try_at_it() -> None:
+    due = datetime.fromtimestamp(NOW - 50, UTC)
+    assert hidden(judged(NoAnswer("no"), scheduled_at=due, start_deadline=60.0, received=4)) == 10
+    _, said = letter(judged(NoAnswer("no"), scheduled_at=due, start_deadline=50.0))
+    assert said["rota.reason"] == "not started in time: no"
+
+
+@pytest.mark.parametrize("changes", [{"attempt": 2}, {"redrives": 1}, {"running_since": NOW - 1}])
+def test_only_a_first_start_is_bound_to_the_deadline(changes: dict[str, Any]) -> None:
+    due = datetime.fromtimestamp(NOW - HOUR, UTC)
+    assert hidden(judged(NoAnswer("no"), scheduled_at=due, start_deadline=60.0, **changes)) == 5
+
+
+def test_without_a_deadline_it_ends_after_six_hours() -> None:
+    assert isinstance(judged(Answer(503), sent_at=NOW - LIMIT + 1).settle, Hide)
+    _, said = letter(judged(Answer(503, b"full"), sent_at=NOW - LIMIT))
+    assert (said["rota.status"], said["rota.error"]) == ("503", "full")
+
+
+@pytest.mark.parametrize("status", [404, 408, 421, 425])
+def test_where_it_is_unknown_it_ends_after_an_hour(status: int) -> None:
+    assert isinstance(judged(Answer(status), sent_at=NOW - HOUR + 1).settle, Hide)
+    assert isinstance(judged(Answer(status), sent_at=NOW - HOUR).settle, DeadLetter)
+
+
+def test_what_the_trigger_does_not_know_has_its_hour_too() -> None:
+    delivery = Delivery(envelope=run(), sent_at=NOW - HOUR)
+    came = NoAnswer("no such endpoint", most=HOUR)
+    assert isinstance(judge(came, delivery, None, now=NOW, chance=lambda: 0).settle, DeadLetter)
+
+
+# Refused
+
+
+@pytest.mark.parametrize("status", [300, 301, 307, 400, 402, 403, 405, 409, 410, 413, 415, 422, 499])
+def test_what_will_never_be_accepted_is_a_dead_letter(status: int) -> None:
+    _, said = letter(judged(Answer(status, b"go away")))
+    assert (said["rota.status"], said["rota.error"]) == (str(status), "go away")
+
+
+# Unknown
+
+UNKNOWN = [Answer(502), Answer(504), Answer(501), Answer(599), Answer(101), Answer(600), NoAnswer("reset", begun=True)]
+
+
+@pytest.mark.parametrize("came", UNKNOWN)
+def test_where_the_ledger_can_tell_it_is_asked_after_the_lease(came: Answer | NoAnswer) -> None:
+    assert hidden(judged(came, chance=1.0)) == 35
+    assert hidden(judged(came, timeout=300.0, chance=1.0)) == 35
+    assert hidden(judged(came, timeout=10.0, chance=1.0)) == 15
+    assert judged(came).metric == "Unknown"
+
+
+@pytest.mark.parametrize("came", UNKNOWN)
+def test_without_a_ledger_only_what_is_idempotent_is_posted_again(came: Answer | NoAnswer) -> None:
+    assert hidden(judged(came, ledger=False, idempotent=True, timeout=300.0)) == 305
+    _, said = letter(judged(came, ledger=False))
+    assert said["rota.reason"].startswith("outcome unknown: ")
+
+
+def test_it_is_asked_at_least_once_and_then_ends_behind_the_deadline() -> None:
+    due = datetime.fromtimestamp(NOW - 60, UTC)
+    late = {"scheduled_at": due, "start_deadline": 60.0, "timeout": 300.0, "ledger": False, "idempotent": True}
+    assert hidden(judged(Answer(504), **late)) == 305
+    assert hidden(judged(Answer(504), received=2, **late)) == 305
+    late["scheduled_at"] = datetime.fromtimestamp(NOW - 60 - 305, UTC)
+    assert hidden(judged(Answer(504), received=1, **late)) == 305
+    assert letter(judged(Answer(504), received=2, **late))[1]["rota.reason"].startswith("outcome unknown: ")
+
+
+def test_a_timeout_longer_than_sqs_can_hide_stands_in_the_message() -> None:
+    envelope, delay = again(judged(Answer(504), timeout=43_200.0, ledger=False, idempotent=True))
+    assert delay == 900
+    assert envelope.not_before == datetime.fromtimestamp(NOW + 43_205, UTC)
+
+
+# Not due
+
+
+def test_what_is_not_due_is_hidden_until_it_is() -> None:
+    def early(seconds: float, sent_at: float = NOW) -> Verdict | None:
+        at = datetime.fromtimestamp(NOW + seconds, UTC)
+        return not_due(Delivery(envelope=run(not_before=at), sent_at=sent_at), NOW)
+
+    assert early(0) is None
+    assert not_due(Delivery(envelope=run(), sent_at=NOW), NOW) is None
+    assert hidden(early(61) or pytest.fail("due")) == 61
+    assert hidden(early(7 * 86400) or pytest.fail("due")) == LONGEST_HIDDEN
+    # The queue would forget it.
+    envelope, delay = again(early(7200, sent_at=NOW - 2 * 86400) or pytest.fail("due"))
+    assert (envelope.not_before, delay) == (datetime.fromtimestamp(NOW + 7200, UTC), 900)
+
+
+# Whatever is answered
+
+anything = st.one_of(
+    st.builds(
+        Answer,
+        st.integers(100, 999),
+        st.one_of(
+            st.binary(max_size=50),
+            st.fixed_dictionaries(
+                {"rota": st.sampled_from([1, 2, None]), "job": st.sampled_from(["refresh-prices", "other", None, 1])},
+                optional={
+                    "again_in": st.one_of(st.floats(), st.integers(), st.text()),
+                    "final": st.sampled_from([True, False, "yes"]),
+                    "attempt": st.one_of(st.integers(), st.floats(), st.booleans()),
+                    "error": st.text(),
+                    "reason": st.text(),
+                    "run": st.text(),
+                    "scheduled_at": st.one_of(st.text(), st.datetimes(timezones=st.just(UTC)).map(str)),
+                },
+            ).map(lambda said: json.dumps(said).encode()),
+        ),
+        st.one_of(st.none(), st.floats(0, 10**9)),
+    ),
+    st.builds(NoAnswer, st.text(), st.booleans(), st.booleans(), st.one_of(st.none(), st.floats(0, 10**5))),
+)
+moments = st.one_of(st.none(), st.datetimes(timezones=st.just(UTC)))
+envelopes = st.builds(
+    run,
+    timeout=st.one_of(st.none(), st.floats(0.1, 10**6)),
+    start_deadline=st.one_of(st.none(), st.floats(0.1, 10**6)),
+    attempts=st.integers(1, 100),
+    attempt=st.integers(1, 200),
+    redrives=st.integers(0, 3),
+    idempotent=st.booleans(),
+    scheduled_at=moments,
+    enqueued_at=moments,
+)
+
+
+@given(
+    came=anything,
+    envelope=envelopes,
+    age=st.floats(0, 8 * 86400),
+    received=st.integers(1, 1000),
+    ledger=st.booleans(),
+    chance=st.floats(0, 1),
+    ran=st.one_of(st.none(), st.floats(0, 8 * 86400)),
+)
+def test_every_answer_has_a_verdict_within_the_limits_of_sqs(
+    *,
+    came: Answer | NoAnswer,
+    envelope: Envelope,
+    age: float,
+    received: int,
+    ledger: bool,
+    chance: float,
+    ran: float | None,
+) -> None:
+    since = None if ran is None else NOW - ran
+    delivery = Delivery(envelope=envelope, sent_at=NOW - age, received=received, running_since=since)
+    found = judge(came, delivery, endpoint(ledger=ledger), now=NOW, chance=lambda: chance)
+    settle = found.settle
+    if isinstance(settle, Hide):
+        assert isinstance(settle.seconds, int)
+        assert 1 <= settle.seconds <= LONGEST_HIDDEN < 43_200
+        return
+    if isinstance(settle, Delete):
+        assert isinstance(came, Answer)
+        assert 200 <= came.status < 300
+        return
+    # Whatever is sent can be read again, and names the same job and endpoint.
+    sent = settle.letter
+    back = Envelope.decode(sent.body)
+    assert (back.job, back.post) == (envelope.job, envelope.post)
+    assert isinstance(sent.delay, int)
+    assert 0 <= sent.delay <= 900
+    assert all(value and len(value) <= 1000 for value in sent.attributes.values())
+    if isinstance(settle, DeadLetter):
+        assert sent.attributes["rota.reason"]
+        assert (back.attempt, back.redrives) == (1, envelope.redrives + 1)
+        assert len(sent.attributes) <= 10
+    else:
+        assert back.attempt >= envelope.attempt
+        assert replace(back, not_before=None) == replace(envelope, not_before=None) or found.metric == "Failed"
