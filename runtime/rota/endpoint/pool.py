@@ -83,11 +83,11 @@ class Pool:
             if self._closed or len(self._held) >= self._size:
                 return None
             posted = Posted(key, self._place, self._clock)
+            self._keep_up()
+            if len(self._threads) <= len(self._held):  # before it is held: a process may have no more threads to give
+                self._threads.append(self._thread(len(self._threads)))
             self._held[key] = posted
             self._busy.set()
-            self._keep_up()
-            if len(self._threads) < len(self._held):
-                self._threads.append(self._thread(len(self._threads)))
             self._handed.put((posted, work))
         return posted
 

@@ -85,6 +85,20 @@ def test_an_error_costs_no_thread(pool: Pool, caplog: pytest.LogCaptureFixture) 
     ] * 5
 
 
+def test_a_process_without_threads_to_give_keeps_its_places(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(number: int) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pool, "_thread", none_left)
+        for _ in range(3):
+            with pytest.raises(RuntimeError):
+                pool.take("key", lambda posted: posted.say(ONE))
+    posted = pool.take("key", lambda posted: posted.say(ONE))
+    assert posted is not None
+    assert posted.answer.result(10) is ONE
+
+
 def test_the_first_answer_counts(pool: Pool) -> None:
     posted = Posted("key", "endpoint web", FakeClock())
     posted.say(ONE)
