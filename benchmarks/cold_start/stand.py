@@ -10,7 +10,7 @@ from typing import Any
 
 import trustme
 
-from rota.keys import encode, new_key
+from rota.key_rotation import encode, new_key
 from rota.signature import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
 
 SYSTEM_CERTIFICATES = Path(ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt")

@@ -6,18 +6,13 @@ last. What a deployment makes first is `{"keys": [], "first": "<letters and digi
 random text at the top level alone; it reads as one key.
 """
 
-import base64
 import json
-import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from rota.errors import SignatureError
 from rota.signature import PREFIX, secret_bytes
-
-KEPT = 2
-"""How many keys a rotation leaves: the newest, and the one before it, with which requests are still signed."""
 
 REFRESH = 5 * 60.0
 """Seconds after which a reader of the secret reads it again."""
@@ -59,28 +54,6 @@ def decode(text: str) -> tuple[Key, ...]:
     if not found:
         raise SignatureError("the secret holds no keys")
     return tuple(found)
-
-
-def encode(keys: tuple[Key, ...]) -> str:
-    """The secret's text."""
-    return json.dumps({"keys": [asdict(key) for key in keys]}, separators=(",", ":"))
-
-
-def rotated(keys: tuple[Key, ...], *, since: str) -> tuple[Key, ...]:
-    """The same with a new key, made at `since`; the `KEPT` newest of them."""
-    return (*keys, new_key(since=since))[-KEPT:]
-
-
-def revoked(keys: tuple[Key, ...], key_id: str, *, since: str) -> tuple[Key, ...]:
-    """The same without that key; where it is the only one, with a new one in its place, made at `since`."""
-    return tuple(key for key in keys if key.id != key_id) or (new_key(since=since),)
-
-
-def new_key(*, since: str) -> Key:
-    """A key of 32 random bytes."""
-    return Key(
-        id=f"k{secrets.token_hex(4)}", secret=PREFIX + base64.b64encode(secrets.token_bytes(32)).decode(), since=since
-    )
 
 
 class KeyRing:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import standardwebhooks
 
-from rota import keys
+from rota import key_rotation, keys
 from rota.errors import SignatureError
 from rota.signature import ID_HEADER, PREFIX, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign, verify
 
@@ -183,7 +183,7 @@ def test_both_accept_what_is_a_little_old_or_early(reference: Python | Node, awa
 
 
 def test_the_keys_that_rota_makes_are_secrets_there(reference: Python | Node) -> None:
-    made = keys.new_key(since="2026-11-21T11:00:00Z")
+    made = key_rotation.new_key(since="2026-11-21T11:00:00Z")
     (first,) = keys.decode(json.dumps({"keys": [], "first": "aB3" * 14 + "xY"}))  # as Secrets Manager makes it
     for key in (made, first):
         assert reference.accepts(key.secret, signed(key.secret, BODY), BODY)

@@ -25,7 +25,8 @@ from werkzeug.serving import make_server
 
 import rota
 from rota.envelope import Envelope
-from rota.keys import Key, encode, new_key
+from rota.key_rotation import encode, new_key
+from rota.keys import Key
 from rota.settings import LedgerSettings, Settings
 from rota.signature import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from rota.trigger.posting import message_id

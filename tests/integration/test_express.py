@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from rota.envelope import Envelope
-from rota.keys import Key, KeyRing, decode, encode, new_key
+from rota.key_rotation import encode, new_key
+from rota.keys import Key, KeyRing, decode
 from rota.signature import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from rota.trigger.posting import Poster, message_id
 from rota.trigger.request import Answer as Answered

@@ -11,20 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rota import SignatureError
-from rota.keys import (
-    FIRST,
-    FIRST_LENGTH,
-    KEPT,
-    LEAST_PAUSE,
-    REFRESH,
-    Key,
-    KeyRing,
-    decode,
-    encode,
-    new_key,
-    revoked,
-    rotated,
-)
+from rota.key_rotation import KEPT, encode, new_key, revoked, rotated
+from rota.keys import FIRST, FIRST_LENGTH, LEAST_PAUSE, REFRESH, Key, KeyRing, decode
 from rota.signature import sign, verify
 
 SINCE = "2026-11-21T11:00:00Z"

@@ -8,7 +8,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from rota.aws.session import NO_CREDENTIALS, no_credentials
 from rota.errors import BackendError, SettingsError, SignatureError
-from rota.keys import Key, decode, encode
+from rota.key_rotation import encode
+from rota.keys import Key, decode
 
 CURRENT = "AWSCURRENT"
 """The label of the version that counts, for all who name none."""

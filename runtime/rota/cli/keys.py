@@ -60,7 +60,7 @@ def rotate(
     No request is refused for it: who has not read the new key yet knows the one before. So it is not done twice within
     10 minutes.
     """
-    from rota.keys import rotated
+    from rota.key_rotation import rotated
 
     store, at = _store(deployment(manifest)), now()
     stored = store.read()
@@ -96,7 +96,7 @@ def revoke(
 
     Where it is the only one, a new one takes its place.
     """
-    from rota.keys import revoked
+    from rota.key_rotation import revoked
 
     store, at = _store(deployment(manifest)), now()
     stored = store.read()

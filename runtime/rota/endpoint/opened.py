@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rota import backends, keys, logs, settings
+from rota import backends, key_rotation, logs, settings
 from rota.clock import Clock
 from rota.endpoint.pool import Pool
 from rota.endpoint.replay import BoundedStore
@@ -73,7 +73,7 @@ def ring_of(given: Keys | None, clock: Clock) -> KeyRing | None:
     """The keys that a test gives: secrets, or a ring of its own."""
     if given is None or isinstance(given, KeyRing):
         return given
-    text = keys.encode(tuple(Key(id=f"k{number}", secret=secret) for number, secret in enumerate(given)))
+    text = key_rotation.encode(tuple(Key(id=f"k{number}", secret=secret) for number, secret in enumerate(given)))
     return KeyRing(lambda: text, clock.monotonic)
 
 

@@ -16,7 +16,8 @@ from rota.aws import key_store
 from rota.aws.key_store import KeysChangedError, KeyStore
 from rota.aws.session import client
 from rota.cli import keys as command
-from rota.keys import Key, decode, encode, rotated
+from rota.key_rotation import encode, rotated
+from rota.keys import Key, decode
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Operated
