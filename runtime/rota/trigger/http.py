@@ -136,10 +136,10 @@ class _Incoming:
         body = b""
         while True:
             said = self._until(b"\r\n").partition(";")[0].strip()
-            try:
-                size = int(said[:16], 16)
-            except ValueError:
-                raise HttpError(f"a chunk's size is {said[:40]!r}") from None
+            # Not int() alone: that takes signs, "1_0" and the digits of every script.
+            if not said or said.strip("0123456789abcdefABCDEF"):
+                raise HttpError(f"a chunk's size is {said[:40]!r}")
+            size = int(said[:16], 16)
             if not size:
                 while self._until(b"\r\n"):  # headers behind the body
                     pass
