@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
+from typing import Any
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -10,7 +11,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from rota.manifest import TRIGGER, Manifest
+from rota.manifest import TRIGGER, Job, Manifest
 from rota.names import Names
 from rota.settings import (
     DEFAULT_STAGE,
@@ -78,11 +79,11 @@ class Rota(Construct):
         subject = f"manifest {manifest.name!r}"
         validation.check(subject, stage, validation.STAGE)
         validation.check(subject, schedules_with, validation.SCHEDULES_WITH)
-        validation.check(subject, _longest_settings(manifest, stage), validation.SETTINGS)
         if ledger is not None:
             validation.check(subject, (ledger.names, Names(manifest.name, stage)), validation.LEDGER)
         validation.check(subject, Told(manifest, stage, endpoints, trigger), rota_limits.ENDPOINTS)
         due = due_together.groups(manifest, together)
+        validation.check(subject, _longest_settings(manifest, stage, _together(due)), validation.SETTINGS)
         # Upper case in the ids that are not a job's name, for no job's name has any: each job is found under its own.
         self.queues: Mapping[str, JobQueue] = MappingProxyType(
             {
@@ -152,6 +153,7 @@ class Rota(Construct):
             queues={name: queue.settings for name, queue in self._with_trigger.items()},
             ledger=self.ledger.settings,
             keys=trigger.secret.secret_arn if trigger else None,
+            together=_together(due),
         )
         """What servers of this deployment need to know: names and URLs alone."""
         self.parameter = ssm.StringParameter(
@@ -216,7 +218,7 @@ class Rota(Construct):
         )
 
 
-def _longest_settings(manifest: Manifest, stage: str) -> str:
+def _longest_settings(manifest: Manifest, stage: str, together: Sequence[Sequence[str]]) -> str:
     """The settings with URLs as long as they can be; the real ones are known only at deploy."""
     names = Names(manifest.name, stage)
     host = "https://sqs.ap-southeast-1.amazonaws.com.cn/123456789012/"
@@ -234,4 +236,9 @@ def _longest_settings(manifest: Manifest, stage: str) -> str:
         queues=queues,
         ledger=LedgerSettings(table=names.ledger),
         keys="x" * trigger_limits.LONGEST if manifest.endpoints else None,
+        together=together,
     ).encode()
+
+
+def _together(due: Sequence[Sequence[Job[Any]]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(job.name for job in jobs) for jobs in due if len(jobs) > 1)

@@ -8,11 +8,12 @@ says which forms of the last are read, and where they are documented.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from rota.digests import payload_digest
-from rota.envelope import Envelope, read_instant
+from rota.envelope import VERSION, Envelope, instant_text, read_instant
 from rota.errors import EnvelopeError
 from rota.manifest import TRIGGER, Job, Manifest
 from rota.names import Names
@@ -79,21 +80,30 @@ class DeadRun:
         return job in self.job.split(_AND)
 
 
-def read(letter: Letter, *, place: Place, queue: str, manifest: Manifest, names: Names) -> DeadRun:
-    """What a letter says. Never raises for what is in it."""
+def read(
+    letter: Letter,
+    *,
+    place: Place,
+    queue: str,
+    manifest: Manifest,
+    names: Names,
+    together: Sequence[Sequence[str]] = (),
+) -> DeadRun:
+    """What a letter says. Never raises for what is in it. `together` is that of the settings."""
     if letter.moved:  # as it was: what stands beside it, if anything, is of an earlier time that it lay here
         letter = letter._replace(attributes={})
     said = letter.attributes
-    again = seen = together = None
+    again = seen = whole = None
     problem = ""
     try:
         if queue == TRIGGER.name:
-            again, together = _together(letter)
-        if again is None:
-            again = _undelivered(letter, manifest, names) if place is Place.UNDELIVERED else _dead_letter(letter)
+            again, whole = _together(letter.body)
+        if again is None and place is Place.UNDELIVERED:
+            again, whole = _undelivered(letter, manifest, names, together)
+        again = again or _dead_letter(letter)
         job = manifest.find(again.job)
         again = identified(again, job)
-        if queue == TRIGGER.name and again.post is None and together is None:
+        if queue == TRIGGER.name and again.post is None and whole is None:
             seen, again = again, _addressed(again, job, manifest)
             problem = "" if again else _NOWHERE
     except EnvelopeError as error:
@@ -116,7 +126,7 @@ def read(letter: Letter, *, place: Place, queue: str, manifest: Manifest, names:
         status=said.get("rota.status", ""),
         again=again,
         problem=problem,
-        together=together,
+        together=whole,
     )
 
 
@@ -130,19 +140,21 @@ def _reason(said: Mapping[str, str], place: Place, problem: str) -> str:
     return (told or "EventBridge gave no reason") + (f" (after {after})" if after else "")
 
 
-def _together(letter: Letter) -> tuple[Envelope, Mapping[str, Any]] | tuple[None, None]:
+def _together(body: str) -> tuple[Envelope, Mapping[str, Any]] | tuple[None, None]:
     """Of a message of the trigger's that names several jobs, what stands for it here, and the message."""
     try:
-        read = _event(letter.body, EnvelopeError())
+        read = _event(body, EnvelopeError())
     except EnvelopeError:
         return None, None
     if "roll_call" in read:
         raise EnvelopeError("it asks which servers there are, and is no run")
-    jobs = read.get("jobs")
-    if "rota" not in read or jobs is None:
-        return None, None
+    return _whole(read) if "rota" in read and read.get("jobs") is not None else (None, None)
+
+
+def _whole(read: Mapping[str, Any]) -> tuple[Envelope, Mapping[str, Any]]:
     if "job" in read:
         raise EnvelopeError("it has both a job and jobs")
+    jobs = read["jobs"]
     names: list[Any] = (
         [job.get("job") if isinstance(job, dict) else job for job in jobs] if isinstance(jobs, list) else []
     )
@@ -171,16 +183,26 @@ def _anew(envelope: Envelope, *, redrives: int) -> Envelope:
     return replace(envelope, attempt=1, error=None, handed_back_at=None, not_before=None, redrives=redrives)
 
 
-def _undelivered(letter: Letter, manifest: Manifest, names: Names) -> Envelope:
-    """The run that a rule or a schedule should have delivered."""
+def _undelivered(
+    letter: Letter, manifest: Manifest, names: Names, together: Sequence[Sequence[str]]
+) -> tuple[Envelope, Mapping[str, Any] | None]:
+    """The run that a rule or a schedule should have delivered; with the message, where it makes several jobs due."""
     try:
         envelope = Envelope.decode(letter.body)  # the target's input itself
-    except EnvelopeError as error:
-        envelope = _rebuilt(letter, manifest, names, error)
-    return _anew(envelope, redrives=envelope.redrives + 1)
+    except EnvelopeError as unread:
+        first, instants = _due(letter, manifest, names, unread)
+        due = next((group for group in together if group[0] == first.name), ())
+        jobs = [manifest.find(name) or name for name in due]
+        if jobs:
+            return _whole(_several(jobs, instants))
+        envelope = _occurrence(first, instants)
+    return _anew(envelope, redrives=envelope.redrives + 1), None
 
 
-def _rebuilt(letter: Letter, manifest: Manifest, names: Names, unread: EnvelopeError) -> Envelope:
+def _due(
+    letter: Letter, manifest: Manifest, names: Names, unread: EnvelopeError
+) -> tuple[Job[Any], Mapping[str, datetime]]:
+    """Whose rule or schedule it is, and what that says of the time."""
     said = letter.attributes
     arn = said.get("SCHEDULE_ARN") or said.get("RULE_ARN")
     if not arn:
@@ -189,14 +211,21 @@ def _rebuilt(letter: Letter, manifest: Manifest, names: Names, unread: EnvelopeE
     job = manifest.find(name) if name else None
     if job is None:
         raise EnvelopeError(f"{arn} belongs to no job of manifest {manifest.name!r}, deployment {names.deployment}")
-    instants: dict[str, Any] = {}
     if "SCHEDULE_ARN" in said:
-        instants["scheduled_at"] = read_instant("SCHEDULED_TIME", said.get("SCHEDULED_TIME"))
-    else:
-        instants["fired_at"] = read_instant("time", _event(letter.body, unread).get("time"))
-    return Envelope(
-        job=job.name, payload=payload_of(job), digest=payload_digest(job.payload), post=job.post, **instants
-    )
+        return job, {"scheduled_at": read_instant("SCHEDULED_TIME", said.get("SCHEDULED_TIME"))}
+    return job, {"fired_at": read_instant("time", _event(letter.body, unread).get("time"))}
+
+
+def _occurrence(job: Job[Any], instants: Mapping[str, Any]) -> Envelope:
+    digest = payload_digest(job.payload)
+    return Envelope(job=job.name, payload=payload_of(job), digest=digest, post=job.post, **instants)
+
+
+def _several(jobs: Sequence[Job[Any] | str], instants: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The message that makes these due: each by itself, for what they had in common need not be so any more."""
+    common = {"rota": VERSION, **{name: instant_text(moment) for name, moment in instants.items()}}
+    own = [json.loads(_occurrence(job, {}).encode()) if isinstance(job, Job) else {"job": job} for job in jobs]
+    return {**common, "jobs": [{name: value for name, value in each.items() if name != "rota"} for each in own]}
 
 
 def _event(body: str, unread: EnvelopeError) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ overrides.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -62,6 +62,9 @@ class Settings:
     """None where there is no ledger, as in a deployment by an older rota."""
     keys: str | None = None
     """The ARN of the secret with which requests to endpoints are signed; None where there are no endpoints."""
+    together: Sequence[Sequence[str]] = ()
+    """Names of jobs that one rule or schedule makes due, that which it is named after first: what EventBridge could not
+    deliver names the rule alone."""
 
     def encode(self) -> str:
         """The parameter's value. What is None is left out."""
@@ -71,6 +74,8 @@ class Settings:
             written["ledger"] = _given(self.ledger)
         if self.keys is not None:
             written["keys"] = self.keys
+        if self.together:
+            written["together"] = [list(group) for group in self.together]
         return json.dumps(written, separators=(",", ":"))
 
     @classmethod
@@ -100,6 +105,7 @@ class Settings:
                 },
                 ledger=None if (ledger := read.get("ledger")) is None else LedgerSettings(table=ledger["table"]),
                 keys=read.get("keys"),
+                together=tuple(tuple(map(str, group)) for group in read.get("together", ())),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SettingsError(

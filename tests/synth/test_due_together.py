@@ -206,3 +206,11 @@ def test_policies_are_of_one_size_with_one_endpoint_job_and_with_a_hundred(shop_
     for kind in ("AWS::SQS::QueuePolicy", "AWS::IAM::Policy", "AWS::IAM::Role", "AWS::Lambda::Function"):
         assert of_type(one, kind) == of_type(hundred, kind)
     assert len(of_type(hundred, "AWS::Events::Rule")) == 100
+
+
+def test_the_settings_tell_which_jobs_a_rule_makes_due(stack, together, as_json, due):
+    """For what EventBridge could not deliver names the rule alone."""
+    made = together([["c", "a"]], a=None, b=None, c=None)
+
+    assert made.settings.together == (("a", "c"),)
+    assert set(due(as_json(stack), "Events::Rule")) == {"shop-default.a", "shop-default.b"}

@@ -70,4 +70,4 @@ def test_the_estimate_is_never_below_the_real_size(declare, of_type, resolved):
         ledger=LedgerSettings(table="shop-default_ledger"),
     )
 
-    assert len(_longest_settings(manifest, "default")) >= len(real.encode())
+    assert len(_longest_settings(manifest, "default", ())) >= len(real.encode())

@@ -13,6 +13,7 @@ from rota.envelope import Envelope, Post
 from rota.names import Names
 from rota.queues.base import Letter
 from rota.run import Outcome
+from rota.trigger.split import split
 from rota.verdicts import DeadLetter, dead, dead_as_it_came
 
 AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
@@ -34,12 +35,17 @@ defaults = Job(name="defaults", handler="a:b", target=queue, payload=Report, sch
 plain = Job(name="plain", handler="a:b", target=queue, payload=Report)
 web = Endpoint(name="web")
 prices = Job(name="prices", handler="a:b", target=[web, EveryServer(web)], schedule=Every(timedelta(minutes=5)))
-manifest = Manifest(name="shop", jobs=[close_books, refresh, defaults, plain, prices])
+drop = Job(
+    name="drop", handler="a:b", target=web, payload=Report, input=Report("x"), schedule=Every(timedelta(minutes=5))
+)
+alone = Job(name="alone", handler="a:b", target=web, schedule=Every(timedelta(minutes=5)))
+manifest = Manifest(name="shop", jobs=[close_books, refresh, defaults, plain, prices, drop, alone])
 
 
 def of(body, attributes=None, place=Place.DEAD_LETTERS, name="m-1", queue="reports"):
     letter = Letter(body if isinstance(body, str) else json.dumps(body), "receipt", name, attributes or {}, AT)
-    return read(letter, place=place, queue=queue, manifest=manifest, names=Names("shop", "default"))
+    due = [("prices", "drop", "gone")]
+    return read(letter, place=place, queue=queue, together=due, manifest=manifest, names=Names("shop", "default"))
 
 
 def undelivered(body, **attributes):
@@ -238,6 +244,7 @@ def test_letters_of_one_run_are_told_together_and_others_are_not():
 
 
 FIRED = AT + timedelta(seconds=70)
+LATER = {"time": "2026-11-21T02:01:10Z"}
 FIVE = {"rota": 1, "job": "prices", "fired_at": "2026-11-21T02:01:10Z"}
 
 
@@ -271,17 +278,48 @@ def test_one_run_at_two_endpoints_is_two():
 
 @pytest.mark.parametrize("place", Place)
 def test_what_lacks_its_endpoints_gets_those_of_its_job(place):
-    for body, attributes in (
-        (FIVE, {}),
-        ({"time": "2026-11-21T02:01:10Z"}, {"RULE_ARN": f"{ARNS}shop-default.prices"}),
-    ):
-        if place is Place.DEAD_LETTERS and attributes:
-            continue  # what EventBridge writes lies in the other
-        found = of_trigger(body, attributes, place)
-        assert found.again == Envelope(
-            job="prices", run="prices@2026-11-21T02:00:00Z", scheduled_at=AT, post=prices.post, redrives=1
-        )
-        assert found.endpoint == "web, web/*"
+    found = of_trigger(FIVE, place=place)
+    assert found.again == Envelope(
+        job="prices", run="prices@2026-11-21T02:00:00Z", scheduled_at=AT, post=prices.post, redrives=1
+    )
+    assert found.endpoint == "web, web/*"
+
+
+def test_what_a_rule_could_not_deliver_is_posted_to_the_endpoints_of_its_job():
+    found = of_trigger(LATER, {"RULE_ARN": f"{ARNS}shop-default.alone"}, Place.UNDELIVERED)
+    assert found.again == Envelope(
+        job="alone", run="alone@2026-11-21T02:00:00Z", scheduled_at=AT, post=alone.post, redrives=1
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "attributes", "instant"),
+    [
+        (True, {"RULE_ARN": f"{ARNS}shop-default.prices"}, {"fired_at": "2026-11-21T02:01:10Z"}),
+        (
+            False,
+            {"SCHEDULE_ARN": f"{SCHEDULES}shop-default.prices", "SCHEDULED_TIME": "2026-11-21T02:00:00Z"},
+            {"scheduled_at": "2026-11-21T02:00:00Z"},
+        ),
+    ],
+)
+def test_a_rule_that_makes_several_due_has_them_all_run(event, attributes, instant):
+    found = of_trigger(LATER if event else "", attributes, Place.UNDELIVERED)
+    assert (found.job, found.problem) == ("prices, drop, gone", "")
+    own = {"payload": {"kind": "x"}, "digest": payload_digest(Report)}
+    assert json.loads(found.sent_by("ada")) == {
+        "rota": 1,
+        **instant,
+        "jobs": [
+            {"job": "prices", "post": {"endpoints": ["web", "web/*"], "attempts": 3}},
+            {"job": "drop", "post": {"endpoints": ["web"], "attempts": 3}, **own},
+            {"job": "gone"},
+        ],
+        "redrives": 1,
+        "redriven_by": "ada",
+    }
+    parts = split(found.sent_by("ada"), message_id="m", endpoints=["web"])
+    assert [(part.job, part.redrives) for part in parts] == [("prices", 1), ("prices", 1), ("drop", 1), ("gone", 1)]
 
 
 def test_elsewhere_a_job_keeps_the_form_of_its_queue():

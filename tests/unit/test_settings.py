@@ -19,6 +19,7 @@ SHOP = Settings(
     },
     ledger=LedgerSettings("shop-staging_ledger"),
     keys="arn:aws:secretsmanager:eu-west-1:123456789012:secret:keys-AbCdEf",
+    together=(("a", "b"), ("c", "d", "e")),
 )
 
 
@@ -50,7 +51,7 @@ def test_settings_of_a_deployment_before_the_ledger_are_read() -> None:
     text = '{"version":1,"manifest":"shop","stage":"staging","queues":{"b":{"url":"u","dead_letter_url":"d"}}}'
     old = Settings.decode(text, source="test")
 
-    assert (old.ledger, old.keys) == (None, None)
+    assert (old.ledger, old.keys, old.together) == (None, None, ())
     assert old.queues["b"].undelivered_url is None
     assert old.encode() == text
 
@@ -77,6 +78,7 @@ def test_fields_that_a_newer_deployment_has_added_are_passed_over() -> None:
             '{"version":1,"manifest":"a","stage":"b","queues":[]}',
         ),
         '{"version":1,"manifest":"a","stage":"b","queues":{},"ledger":{}}',
+        '{"version":1,"manifest":"a","stage":"b","queues":{},"together":5}',
         '{"version":1,"manifest":"a","stage":"b","queues":{},"ledger":"table"}',
     ],
 )

@@ -35,7 +35,8 @@ class DeadLetterPlace:
     def read(self, letter: "Letter") -> DeadRun:
         """What a letter of this place says."""
         reading = partial(read, place=self.kind, queue=self.queue)
-        return reading(letter, manifest=self.deployed.manifest, names=self.deployed.names)
+        together = self.deployed.settings.together
+        return reading(letter, manifest=self.deployed.manifest, names=self.deployed.names, together=together)
 
     def __str__(self) -> str:
         return f"queue {self.queue}, {self.kind}"
