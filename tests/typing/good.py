@@ -9,7 +9,20 @@ from typing import Any, assert_type
 
 from pydantic import BaseModel
 
-from rota import Client, Cron, Every, Job, Manifest, Once, Queue, Retry, Run, Worker
+from rota import (
+    Client,
+    Cron,
+    Endpoint,
+    Every,
+    EveryServer,
+    Job,
+    Manifest,
+    Once,
+    Queue,
+    Retry,
+    Run,
+    Worker,
+)
 from rota.testing import FakeClock, MemoryBackend
 
 
@@ -41,6 +54,18 @@ build_report = Job(
     description="On working days",
 )
 
+web = Endpoint(name="web", path="/jobs", idle_timeout=timedelta(seconds=60), ledger=False)
+web_us = Endpoint(name="web-us")
+at_one = Job(name="at-one", handler="shop.prices:refresh", target=web, idempotent=True)
+at_every = Job(name="at-every", handler="shop.caches:drop", target=EveryServer(web), schedule=Every(timedelta(hours=1)))
+at_several = Job(name="at-several", handler="shop.search:build", target=[web, web_us], payload=Report)
+mixed = Job(name="mixed", handler="shop.search:build", target=(web, EveryServer(web_us)), payload=SendInvoice)
+elsewhere = Job(name="elsewhere", target=web)
+
+assert_type(at_one, Job[None])
+assert_type(at_several, Job[Report])
+assert_type(mixed, Job[SendInvoice])
+assert_type(elsewhere, Job[None])
 assert_type(tidy_up, Job[None])
 assert_type(tidy_at_night, Job[None])
 assert_type(send_invoice, Job[SendInvoice])
@@ -48,6 +73,9 @@ assert_type(build_report, Job[Report])
 
 manifest = Manifest(name="shop", jobs=[tidy_up, tidy_at_night, send_invoice, build_report])
 as_a_tuple = Manifest(name="shop", jobs=(tidy_up, send_invoice))
+over_http = Manifest(name="shop", jobs=[at_one, at_every, at_several, mixed, elsewhere])
+Client(over_http).enqueue(at_several, Report())
+Client(over_http).enqueue(at_one, delay=timedelta(seconds=5))
 
 client = Client(manifest)
 run_id: str = client.enqueue(tidy_up)

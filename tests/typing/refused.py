@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from rota import Client, Cron, Job, Manifest, Queue
+from rota import Client, Cron, Endpoint, EveryServer, Job, Manifest, Queue
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,14 @@ Job(name="a", handler="b:c", target="billing")  # refused
 Job(name="a", handler="b:c", target=billing, schedule="0 2 * * *")  # refused
 Job(name="a", handler="b:c", target=billing, timeout=30)  # refused
 Job(name="a", handler="b:c")  # refused
+Job(name="a", handler="b:c", target=["web"])  # refused
+Job(name="a", handler="b:c", target=[billing])  # refused
+Job(name="a", handler="b:c", target=[Endpoint(name="web"), billing])  # refused
+Job(name="a", handler="b:c", target=Endpoint)  # refused
+EveryServer("web")  # refused
+EveryServer(billing)  # refused
+Endpoint("web")  # refused
+Endpoint(name="web", idle_timeout=60)  # refused
 Job("a", "b:c", billing)  # refused
 Queue(name="billing", visibility_timeout=30)  # refused
 Manifest("shop", [tidy_up])  # refused
