@@ -7,14 +7,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from rota.errors import BackendError
 from rota.trigger.http import HttpError, Response, connected, receive, send, written
 from rota.trigger.sigv4 import Credentials, signed
-
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
 
 TRIES = 3
 """Of one request, where AWS is busy or the connection breaks."""
@@ -61,8 +58,8 @@ class Aws:
         answer: dict[str, Any] = json.loads(self._ask(action, service, headers, json.dumps(asked).encode()) or "{}")
         return answer
 
-    def query(self, service: str, action: str, version: str, asked: Mapping[str, str]) -> "Element":
-        """Ask in AWS's query protocol; the XML that it answers. Raises `AwsError`."""
+    def query(self, service: str, action: str, version: str, asked: Mapping[str, str]) -> Any:
+        """Ask in AWS's query protocol; the XML that it answers, an `Element`. Raises `AwsError`."""
         from urllib.parse import quote
         from xml.etree import ElementTree as ET
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from rota.envelope import Envelope
-from rota.trigger.aws import AwsError
+from rota.trigger import servers
+from rota.trigger.aws import Aws, AwsError
 from rota.trigger.config import EndpointConfig, TriggerConfig
 from rota.trigger.letters import Letter, letter
 from rota.trigger.outcomes import UNKNOWN_THERE
 from rota.trigger.queue import TriggerQueue
 from rota.trigger.request import NoAnswer, Place
-from rota.trigger.servers import Servers
 from rota.trigger.split import RollCall, endpoint_of, of_servers, server_of
 from rota.trigger.telemetry import Telemetry
 
@@ -22,26 +22,26 @@ MOST_ROLL_CALLS = 5
 class Fleet:
     """The servers of a deployment's endpoints. Safe to share among threads."""
 
-    def __init__(self, config: TriggerConfig, queue: TriggerQueue, servers: Servers, telemetry: Telemetry) -> None:
-        self._config, self._queue, self._servers, self._telemetry = config, queue, servers, telemetry
+    def __init__(self, config: TriggerConfig, queue: TriggerQueue, aws: Aws, telemetry: Telemetry) -> None:
+        self._config, self._queue, self._aws, self._telemetry = config, queue, aws, telemetry
 
     def ask_every(self, part: Envelope, name: str) -> NoAnswer | None:
         """Send a message for each healthy server of the endpoint `name`; what is wrong where that cannot be done."""
-        servers = self._healthy(name)
-        if isinstance(servers, NoAnswer):
-            return servers
-        if not servers:
+        there = self._healthy(name)
+        if isinstance(there, NoAnswer):
+            return there
+        if not there:
             return NoAnswer("no server is healthy")
-        roll_call = RollCall(job=part.job, endpoint=name, asked=servers, run=part.run)
-        runs = [letter(one) for one in of_servers(part, servers)]
+        roll_call = RollCall(job=part.job, endpoint=name, asked=there, run=part.run)
+        runs = [letter(one) for one in of_servers(part, there)]
         self._queue.send([*runs, Letter(body=roll_call.encode(), delay=ROLL_CALL_AFTER)])
-        metrics = {"Servers": len(servers)}
-        self._telemetry.tell("every server", metrics=metrics, job=part.job, run=part.run, endpoint=name, asked=servers)
+        metrics = {"Servers": len(there)}
+        self._telemetry.tell("every server", metrics=metrics, job=part.job, run=part.run, endpoint=name, asked=there)
         return None
 
     def place(self, endpoint: EndpointConfig, server: str) -> Place:
         """Where the server of that id is. Raises `AwsError`."""
-        return Place.of_server(endpoint, *self._servers.address(server))
+        return Place.of_server(endpoint, *servers.address(self._aws, server))
 
     def has_left(self, part: Envelope, name: str) -> bool:
         """Whether the server `name`, such as "web/10.0.1.5:8080", has left: then nobody is to run this, and it is told.
@@ -68,7 +68,7 @@ class Fleet:
             unknown = NoAnswer(f"the trigger knows no target group of endpoint {name!r}", most=UNKNOWN_THERE)
         else:
             try:
-                return self._servers.healthy(endpoint.target_group)
+                return servers.healthy(self._aws, endpoint.target_group)
             except AwsError as error:
                 unknown = NoAnswer(str(error))
         self._telemetry.tell("servers unknown", "WARNING", endpoint=name, reason=unknown.reason)

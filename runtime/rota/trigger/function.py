@@ -15,7 +15,6 @@ from rota.trigger.aws import Aws
 from rota.trigger.config import VARIABLE, TriggerConfig
 from rota.trigger.posting import Poster
 from rota.trigger.queue import TriggerQueue
-from rota.trigger.servers import Servers
 from rota.trigger.telemetry import Telemetry
 from rota.trigger.trigger import Trigger
 
@@ -81,7 +80,7 @@ def _of_environment() -> Trigger:
         config,
         queue=TriggerQueue(aws, config.queue, config.dead_letters),
         poster=Poster(KeyRing(read, time.monotonic)),
-        servers=Servers(aws),
+        aws=aws,
         telemetry=Telemetry(config.deployment),
     )
 

@@ -49,7 +49,7 @@ _contexts: "list[ssl.SSLContext]" = []
 
 
 def _context() -> "ssl.SSLContext":
-    """The one of the process: to read the authorities' certificates is what costs most in a first request."""
+    """The one of the process: to read all the authorities' certificates costs most of a first request."""
     with _lock:
         if not _contexts:
             import ssl

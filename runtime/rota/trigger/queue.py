@@ -26,37 +26,26 @@ class TriggerQueue:
 
     def send(self, letters: Sequence[Letter]) -> None:
         """Send each. Where one is not taken, it raises, and the others may be sent."""
-        if len(letters) == 1:
-            self._send_one(self._url, letters[0])
-            return
         for batch in _batches(letters):
-            self._send_batch(batch)
+            self._send(batch, TRIES)
 
     def bury(self, letter: Letter) -> None:
         """Send it to the dead letters."""
-        self._send_one(self._dead_letters, letter)
+        self._ask("SendMessage", QueueUrl=self._dead_letters, **_written(letter))
 
     def hide(self, receipt: str, seconds: int) -> None:
         """The message of that receipt comes again after so many seconds."""
         self._ask("ChangeMessageVisibility", QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=seconds)
 
-    def _send_one(self, url: str, letter: Letter) -> None:
-        self._ask("SendMessage", QueueUrl=url, **_written(letter))
-
-    def _send_batch(self, batch: Sequence[Letter]) -> None:
-        left = {str(index): letter for index, letter in enumerate(batch)}
-        for further in range(TRIES - 1, -1, -1):
-            entries = [{"Id": index, **_written(letter)} for index, letter in left.items()]
-            answer = self._ask("SendMessageBatch", QueueUrl=self._url, Entries=entries)
-            failed = answer.get("Failed") or []
-            if not failed:
-                return
-            if not further or any(one.get("SenderFault") for one in failed):
-                first = failed[0]
-                problem = f"{len(failed)} of {len(left)} messages were not taken: {first.get('Message', '')}"
-                raise AwsError("sqs SendMessageBatch", problem, str(first.get("Code", "")))
-            left = {one["Id"]: left[one["Id"]] for one in failed}
+    def _send(self, batch: Sequence[Letter], tries: int) -> None:
+        entries = [{"Id": str(index), **_written(letter)} for index, letter in enumerate(batch)]
+        failed = self._ask("SendMessageBatch", QueueUrl=self._url, Entries=entries).get("Failed") or []
+        if failed and (tries == 1 or any(one.get("SenderFault") for one in failed)):
+            problem = f"{len(failed)} of {len(batch)} messages were not taken: {failed[0].get('Message', '')}"
+            raise AwsError("sqs SendMessageBatch", problem, str(failed[0].get("Code", "")))
+        if failed:
             self._sleep(random.uniform(0.05, 0.2))
+            self._send([batch[int(one["Id"])] for one in failed], tries - 1)
 
     def _ask(self, action: str, **asked: Any) -> dict[str, Any]:
         return self._aws.json("sqs", f"AmazonSQS.{action}", "1.0", asked)

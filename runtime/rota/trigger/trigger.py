@@ -8,7 +8,7 @@ from typing import Any
 
 from rota.envelope import Envelope, read_instant
 from rota.errors import EnvelopeError
-from rota.trigger.aws import AwsError
+from rota.trigger.aws import Aws, AwsError
 from rota.trigger.config import TriggerConfig
 from rota.trigger.fleet import ROLL_CALL_AFTER, Fleet
 from rota.trigger.letters import dead_as_it_came, letter
@@ -16,7 +16,6 @@ from rota.trigger.outcomes import (
     RUNNING_SINCE,
     UNKNOWN_THERE,
     DeadLetter,
-    Delete,
     Delivery,
     Hide,
     SendAgain,
@@ -27,7 +26,6 @@ from rota.trigger.outcomes import (
 from rota.trigger.posting import Poster, message_id
 from rota.trigger.queue import TriggerQueue
 from rota.trigger.request import Answer, NoAnswer, Place
-from rota.trigger.servers import Servers
 from rota.trigger.split import EVERY, Part, RollCall, Unfit, endpoint_of, server_of, split
 from rota.trigger.telemetry import Telemetry
 
@@ -39,10 +37,10 @@ class Trigger:
     """One deployment's. Safe to share among threads."""
 
     def __init__(
-        self, config: TriggerConfig, *, queue: TriggerQueue, poster: Poster, servers: Servers, telemetry: Telemetry
+        self, config: TriggerConfig, *, queue: TriggerQueue, poster: Poster, aws: Aws, telemetry: Telemetry
     ) -> None:
         self._config, self._queue, self._poster = config, queue, poster
-        self._fleet = Fleet(config, queue, servers, telemetry)
+        self._fleet = Fleet(config, queue, aws, telemetry)
         self.telemetry = telemetry
         """What it tells."""
 
@@ -124,15 +122,13 @@ class Trigger:
 
     def _settle(self, record: Mapping[str, Any], verdict: Verdict) -> bool:
         """Do with the message as the verdict has it; whether it is done with."""
-        match verdict.settle:
-            case Hide():
-                return self._hide(record, verdict.settle.seconds)
-            case SendAgain():
-                self._queue.send([verdict.settle.letter])
-            case DeadLetter():
-                self._queue.bury(verdict.settle.letter)
-            case Delete():
-                pass
+        settle = verdict.settle
+        if isinstance(settle, Hide):
+            return self._hide(record, settle.seconds)
+        if isinstance(settle, SendAgain):
+            self._queue.send([settle.letter])
+        elif isinstance(settle, DeadLetter):
+            self._queue.bury(settle.letter)
         return True
 
     def _hide(self, record: Mapping[str, Any], seconds: int) -> bool:
