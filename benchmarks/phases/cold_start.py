@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import sysconfig
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,17 +24,8 @@ Function = tuple[list[str], dict[str, str]]
 
 CODE = HERE / "cold_start"
 RUN = "refresh-prices@2026-11-21T11:05:00Z"
-EVENT = {
-    "Records": [
-        {
-            "messageId": "4b9f2b52-7a3c-4ad1-9a55-0a7f0f1f6a11",
-            "receiptHandle": "AQEB",
-            "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1795259100000"},
-            "messageAttributes": {},
-            "body": json.dumps({"rota": 1, "job": "refresh-prices", "run": RUN, "post": {"endpoints": ["web"]}}),
-        }
-    ]
-}
+
+
 PYTHON = "import json, os, sys; from {} import handler; print(handler(json.loads(os.environ['EVENT']), None))"
 LIST = (
     "import rota.trigger.function, sys; "
@@ -109,7 +101,7 @@ def _environment(stand: Stand) -> dict[str, str]:
         trusted["NODE_EXTRA_CA_CERTS"] = str(stand.authority)  # Node has the others in itself
     return {
         "PATH": os.environ["PATH"],
-        "EVENT": json.dumps(EVENT),
+        "EVENT": _event(),
         VARIABLE: config.encode(),
         "SECRET": config.secret,
         "URL": f"{stand.url}/jobs",
@@ -121,6 +113,18 @@ def _environment(stand: Stand) -> dict[str, str]:
         "AWS_ENDPOINT_URL": stand.url,
         **trusted,
     }
+
+
+def _event() -> str:
+    """A batch of one message, sent just now: one that is hours old is not posted any more."""
+    record = {
+        "messageId": "4b9f2b52-7a3c-4ad1-9a55-0a7f0f1f6a11",
+        "receiptHandle": "AQEB",
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(time.time() * 1000))},
+        "messageAttributes": {},
+        "body": json.dumps({"rota": 1, "job": "refresh-prices", "run": RUN, "post": {"endpoints": ["web"]}}),
+    }
+    return json.dumps({"Records": [record]})
 
 
 def _stage(asset: Path) -> tuple[int, int]:

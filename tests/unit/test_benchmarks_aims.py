@@ -52,5 +52,6 @@ def cold_start(ratio: float, asset: int) -> dict[str, Any]:
 
 
 def test_the_cold_start_is_held_to_a_share_of_its_peers_and_the_asset_to_its_size() -> None:
-    assert [aim.verdict for aim in check(cold_start(0.25, 100_000))] == ["met"] * 5
-    assert [aim.verdict for aim in check(cold_start(0.26, 100_001))] == ["not met"] * 5
+    over_tls = ["reported"] * 2
+    assert [aim.verdict for aim in check(cold_start(0.25, 102_400))] == ["met"] * 2 + over_tls + ["met"]
+    assert [aim.verdict for aim in check(cold_start(0.26, 102_401))] == ["not met"] * 2 + over_tls + ["not met"]
