@@ -6,10 +6,11 @@ It imports neither AWS nor the application; handlers are named, not imported.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from rota import Cron, Every, Job, Lock, Manifest, Queue, Retry
+from rota import Cron, Endpoint, Every, Job, Lock, Manifest, Queue, Retry
 
 orders = Queue(name="orders", visibility_timeout=timedelta(seconds=10))
 reports = Queue(name="reports", visibility_timeout=timedelta(seconds=10))
+web = Endpoint(name="web", path="/jobs", lease=timedelta(seconds=15))
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,33 @@ sync_stock = Job(
     schedule=Cron.aws("* * * * ? *"),
     description="An async handler",
 )
+refresh_search = Job(
+    name="refresh-search",
+    handler="examples.shop.handlers:refresh_search",
+    target=web,
+    schedule=Cron("* * * * *"),
+    timeout=timedelta(seconds=5),
+    description="Posted through the load balancer, as pages are asked for",
+)
+warm_pages = Job(
+    name="warm-pages",
+    handler="examples.shop.handlers:warm_pages",
+    target=web,
+    schedule=Every(timedelta(minutes=1)),
+    timeout=timedelta(seconds=5),
+    description="Posted as well",
+)
 
 manifest = Manifest(
-    name="shop", jobs=[send_invoice, build_report, close_books, refresh_prices, expire_carts, sync_stock]
+    name="shop",
+    jobs=[
+        send_invoice,
+        build_report,
+        close_books,
+        refresh_prices,
+        expire_carts,
+        sync_stock,
+        refresh_search,
+        warm_pages,
+    ],
 )

@@ -1,4 +1,5 @@
-"""`make demo`: deploy the example to the local AWS, let three servers share its runs, kill one, and count.
+"""`make demo`: deploy the example to the local AWS, let three servers share its runs, kill one, and count. Runs come to
+them by two ways: from queues, and posted through a load balancer.
 
 Exit code 0 only if nothing was lost and nothing ran again, except what finished on the killed server so shortly before
 the kill that its acknowledgement was lost.
@@ -8,11 +9,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from examples.demo import fleet
+from examples.demo import fleet, over_http
 from examples.demo.count import Count, count
 from examples.demo.queues import Queues
 from examples.shop import journal
@@ -27,9 +28,12 @@ ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["server-1", "server-2", "server-3"]
 COLOURS = dict(zip(NAMES, ["cyan", "magenta", "yellow"], strict=True))
 TICK = 1.0
-WATCH_SECONDS = 64
-"""More than a minute, so that rules of every minute fire at least once."""
-KILL_AFTER = 15
+KILL_AFTER = 10
+"""At the earliest."""
+KILL_BEFORE = 6
+"""So long before the full minute at which rules fire: the load balancer does not know yet that one server is dead."""
+WATCH_ON = 8
+"""For so long after that minute."""
 DRAIN_SECONDS = 25
 """More than the visibility timeout and the longest job: what is to run a second time has done so by then."""
 INVOICES_A_BEAT = 2
@@ -40,8 +44,10 @@ console = Console()
 class Demo:
     """One showing."""
 
-    def __init__(self, servers: list[fleet.Server], journal_path: Path, queues: Queues) -> None:
-        self._servers = servers
+    def __init__(
+        self, servers: list[fleet.Server], journal_path: Path, queues: Queues, trigger: over_http.Trigger
+    ) -> None:
+        self._servers, self.trigger = servers, trigger
         self._journal = journal_path
         self._queues = queues
         self._events: list[dict[str, Any]] = []
@@ -59,9 +65,11 @@ class Demo:
         Returns how many messages were still in the queues when it would wait no longer.
         """
         front, start = self._servers[0], time.monotonic()
-        beat, next_report = start, start + KILL_AFTER
-        while time.monotonic() - start < WATCH_SECONDS:
-            if time.monotonic() >= beat and time.monotonic() - start < WATCH_SECONDS - 10:
+        minute = _seconds_to_the_minute_after(KILL_AFTER + KILL_BEFORE)
+        watch = minute + WATCH_ON
+        beat, next_report = start, start + minute - KILL_BEFORE
+        while time.monotonic() - start < watch:
+            if time.monotonic() >= beat and time.monotonic() - start < watch - 10:
                 beat += 2
                 for _ in range(INVOICES_A_BEAT):
                     self._orders += 1
@@ -85,6 +93,9 @@ class Demo:
             if event["scheduled_at"]:
                 what = f"occurrence {datetime.fromisoformat(what):%H:%M}"
             _line(event["at"], event["server"], f"{event['event']:<9} {event['job']:<15} {what}")
+        for posted in self.trigger.news():
+            if posted.get("status") != over_http.DONE:
+                _line(posted["time"] / 1000, "trigger ", over_http.spelled(posted))
 
     def _running_on(self, server: fleet.Server) -> list[dict[str, Any]]:
         finished = {(e["run"], e["server"]) for e in self._events if e["event"] == "finished"}
@@ -146,8 +157,10 @@ def main() -> int:
         path = folder / "journal"
         path.touch()
         servers = fleet.start(NAMES, {**aws.environment, "SHOP_JOURNAL": str(path)}, folder)
-        demo = Demo(servers, path, Queues(aws))
+        demo = Demo(servers, path, Queues(aws), over_http.Trigger(aws))
         try:
+            over_http.put_behind_the_balancer(aws, servers)
+            console.print("[dim]The load balancer finds all of them well, and looks again every 5 s.")
             left = demo.show()
             console.print("[dim]Stopping the servers; each ends its open polls first, which takes up to 20 s ...")
         finally:
@@ -158,6 +171,8 @@ def main() -> int:
         demo.tell()
         console.print("\n[bold]rota runs[/bold] [dim]lists what the ledger has on record: each occurrence, once")
         subprocess.run([sys.executable, "-m", "rota", "runs"], env=aws.environment, cwd=ROOT, check=True)
+    console.print("\n[bold]Over HTTP[/bold] [dim]through the load balancer: each occurrence, once")
+    console.print(over_http.table(demo.count(), demo.trigger.posted))
     return _summary(demo.count(), demo.never_seen(), left, time.monotonic() - started)
 
 
@@ -182,8 +197,12 @@ def _summary(seen: Count, never_seen: int, left: int, seconds: float) -> int:
     for run in seen.taken_over:
         where = ", ".join(call.server for call in seen.runs[run].finished)
         console.print(f"{seen.runs[run].job} started on {seen.killed}, which was killed, and finished on {where}.")
-    if seen.killed is None or not seen.occurrences or not seen.taken_over:
-        console.print("[red]The demo did not see all it wanted to: an occurrence, and a run taken over after the kill.")
+    posted = any(run.job in over_http.POSTED for run in seen.runs.values())
+    if seen.killed is None or not seen.occurrences or not posted or not seen.taken_over:
+        console.print(
+            "[red]The demo did not see all it wanted to: occurrences from a queue and over HTTP, and a run taken over "
+            "after the kill."
+        )
         return 1
     if lost or seen.ran_again:
         console.print("[red]Something was lost or ran again.")
@@ -193,6 +212,12 @@ def _summary(seen: Count, never_seen: int, left: int, seconds: float) -> int:
         return 1
     console.print("[green]Every run finished, each on one server.")
     return 0
+
+
+def _seconds_to_the_minute_after(seconds: float) -> float:
+    """How long until the first full minute that is no less than so far away."""
+    then = datetime.now(UTC) + timedelta(seconds=seconds)
+    return seconds + 60 - then.second - then.microsecond / 1_000_000
 
 
 def _clock(at: float) -> str:

@@ -44,3 +44,15 @@ async def sync_stock(run: Run) -> None:
     """Ask the warehouse; async, so it shares the process's one event loop."""
     with noted(run):
         await asyncio.sleep(random.uniform(0.3, 1.0))
+
+
+def refresh_search(run: Run) -> None:
+    """Build the search index anew."""
+    with noted(run):
+        time.sleep(random.uniform(0.3, 1.0))
+
+
+def warm_pages(run: Run) -> None:
+    """Ask for the pages that are seen most."""
+    with noted(run):
+        time.sleep(random.uniform(0.3, 1.0))

@@ -1,4 +1,5 @@
-"""The shop's web server: a page that enqueues jobs, and beside it, in the same process, a worker.
+"""The shop's web server: a page that enqueues jobs, and beside it, in the same process, a worker. Runs that are posted
+through the load balancer are taken by the middleware.
 
 uvicorn examples.shop.web:app
 """
@@ -12,10 +13,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jobs import Invoice, Report, build_report, manifest, send_invoice
 
 from rota import Client, Worker
+from rota.endpoint.asgi import RotaMiddleware
 
 client = Client(manifest)
 worker = Worker(manifest, concurrency=4)
 app = FastAPI(title="shop", lifespan=worker.lifespan)
+app.add_middleware(RotaMiddleware, manifest=manifest)
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Shop</title>
