@@ -34,15 +34,18 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     remaining = _remaining(context)
     records = event["Records"]
     done: set[str] = set()
-    threads = [
-        threading.Thread(target=_handle, args=(trigger, record, remaining, done), daemon=True) for record in records[1:]
-    ]
-    for thread in threads:
-        thread.start()
-    for record in records[:1]:  # here: a batch is of one as a rule, and needs no thread
-        _handle(trigger, record, remaining, done)
-    for thread in threads:
-        thread.join(max(remaining() - LAST_MOMENT, 0.0))
+    if len(records) == 1:  # as a rule: it needs no thread
+        _handle(trigger, records[0], remaining, done)
+    else:
+        threads = [
+            threading.Thread(target=_handle, args=(trigger, one, remaining, done), daemon=True) for one in records
+        ]
+        for thread in threads:
+            thread.start()
+        for thread, one in zip(threads, records, strict=True):
+            thread.join(max(remaining() - LAST_MOMENT, 0.0))
+            if thread.is_alive():
+                trigger.telemetry.tell("not done in time", "ERROR", message=one["messageId"])
     # A copy: a thread that is late may still write there.
     finished = set(done)
     kept = [record["messageId"] for record in records if record["messageId"] not in finished]

@@ -55,11 +55,16 @@ class Delivery(NamedTuple):
         return self.envelope.post
 
     @property
-    def starts_until(self) -> float:
-        """Until when it is tried to start it. A start deadline is for the first start of a run alone."""
+    def start_deadline(self) -> float | None:
+        """Its job's, in seconds, which is for the first start of a run alone."""
         first = self.envelope.attempt == 1 and not self.envelope.redrives and self.running_since is None
-        deadline = self.post.start_deadline
-        if deadline is None or not first:
+        return self.post.start_deadline if first else None
+
+    @property
+    def starts_until(self) -> float:
+        """Until when it is tried to start it."""
+        deadline = self.start_deadline
+        if deadline is None:
             return self.sent_at + LIMIT
         due = self.envelope.scheduled_at or self.envelope.enqueued_at
         return min((due.timestamp() if due else self.sent_at) + deadline, self.sent_at + OLDEST)
@@ -140,6 +145,15 @@ def not_due(delivery: Delivery, now: float) -> Verdict | None:
     return Verdict(None, "not due yet", again)
 
 
+def too_late(delivery: Delivery, endpoint: EndpointConfig | None, now: float) -> Verdict | None:
+    """What to do with a message that came behind its start deadline, for servers that do not know that; None for any
+    other. Those with a ledger know, and put on record that it is skipped."""
+    posted = delivery.received > 1 or delivery.envelope.not_before is not None
+    if endpoint is None or endpoint.ledger or posted or delivery.start_deadline is None:
+        return None
+    return None if now < delivery.starts_until else _ended("NotStarted", "not started in time", delivery, None)
+
+
 def _running(came: Answer, delivery: Delivery, endpoint: EndpointConfig, now: float) -> Verdict:
     since = delivery.running_since if delivery.running_since is not None else now
     envelope = delivery.envelope
@@ -150,7 +164,7 @@ def _running(came: Answer, delivery: Delivery, endpoint: EndpointConfig, now: fl
     wait = max(usual if came.retry_after is None else came.retry_after, LEAST_WAIT)
     # A run that has begun is not bound to its start deadline any more; and what asks for hours needs a new message,
     # for the queue counts deliveries, and days.
-    known = delivery.running_since is not None or delivery.post.start_deadline is None
+    known = delivery.start_deadline is None
     if known and now - delivery.sent_at < FRESH and delivery.received < MANY:
         return Verdict(None, "it runs", _later(delivery, wait, now))
     return Verdict(None, "it runs", SendAgain(_delayed(envelope, wait, now, since)))

@@ -22,6 +22,7 @@ from rota.trigger.outcomes import (
     Verdict,
     judge,
     not_due,
+    too_late,
 )
 from rota.trigger.posting import Poster, message_id
 from rota.trigger.queue import TriggerQueue
@@ -88,15 +89,15 @@ class Trigger:
 
     def _run(self, record: Mapping[str, Any], part: Envelope, remaining: Remaining) -> bool:
         delivery, name = _delivery(record, part), _name(part)
-        if early := not_due(delivery, time.time()):
-            self._tell(record, part, early)
-            return self._settle(record, early)
+        endpoint = self._config.endpoints.get(endpoint_of(name))
+        if unposted := not_due(delivery, time.time()) or too_late(delivery, endpoint, time.time()):
+            self._tell(record, part, unposted)
+            return self._settle(record, unposted)
         began = time.monotonic()
         every = server_of(name) == EVERY
         came = self._fleet.ask_every(part, endpoint_of(name)) if every else self._post(part, name, remaining)
         if came is None:
             return True
-        endpoint = self._config.endpoints.get(endpoint_of(name))
         verdict = judge(came, delivery, endpoint, now=time.time(), chance=random.random)
         metrics = {} if every else {"Posted": 1, "Duration": round((time.monotonic() - began) * 1000, 1)}
         # Told first: should SQS not answer, this is what is known of it.

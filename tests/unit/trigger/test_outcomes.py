@@ -24,6 +24,7 @@ from rota.trigger.outcomes import (
     Verdict,
     judge,
     not_due,
+    too_late,
 )
 from rota.trigger.request import Answer, NoAnswer
 
@@ -279,6 +280,28 @@ def test_what_is_not_due_is_hidden_until_it_is() -> None:
     # The queue would forget it.
     envelope, delay = again(early(7200, sent_at=NOW - 2 * 86400) or pytest.fail("due"))
     assert (envelope.not_before, delay) == (datetime.fromtimestamp(NOW + 7200, UTC), 900)
+
+
+# Too late
+
+
+def test_servers_that_do_not_know_of_a_deadline_are_not_asked_behind_it() -> None:
+    def late(by: float, *, ledger: bool = False, received: int = 1, **changes: Any) -> Verdict | None:
+        at = datetime.fromtimestamp(NOW - 60 - by, UTC)
+        envelope = run(**{"scheduled_at": at, "start_deadline": 60.0, **changes})
+        return too_late(Delivery(envelope=envelope, sent_at=NOW, received=received), endpoint(ledger=ledger), NOW)
+
+    _, said = letter(late(0) or pytest.fail("in time"))
+    assert said["rota.reason"] == "not started in time"
+    assert late(-1) is None
+    # They put on record that it is skipped.
+    assert late(0, ledger=True) is None
+    # It may have been posted.
+    assert late(0, received=2) is None
+    assert late(0, not_before=datetime.fromtimestamp(NOW, UTC)) is None
+    assert late(0, attempt=2) is None
+    assert late(0, redrives=1) is None
+    assert late(0, start_deadline=None) is None
 
 
 # Whatever is answered
