@@ -13,7 +13,7 @@ from rota.leases import lease_of
 from rota.ledger import Claim, Ledger
 from rota.ledger.ledger import Answer, server_name
 from rota.ledger.rules import Finished, LockWanted, PutBack, Refuse, Request, UniqueWanted
-from rota.manifest import Job
+from rota.manifest import EveryServer, Job
 from rota.run import Outcome
 from rota.schedules import Every
 from rota.verdicts import Acknowledge, SendAgain, Verdict, dead, fitting
@@ -96,7 +96,8 @@ class Admission:
             max_deliveries=place.max_deliveries,
             skip=skip,
             lock=LockWanted(
-                key=exclusion.fill(job.lock_key, payload),
+                # A key that the user has named is shared by all who name it; a job's own keeps no target from another.
+                key=exclusion.fill(job.lock_key if lock.key else _apart(job, job.lock_key, place), payload),
                 limit=lock.limit,
                 overlap=lock.overlap,
                 hold_at_least=lock.hold_at_least,
@@ -104,7 +105,9 @@ class Admission:
             )
             if lock
             else None,
-            unique=UniqueWanted(key=exclusion.fill(unique.key, payload), window=unique.window) if unique else None,
+            unique=UniqueWanted(key=exclusion.fill(_apart(job, unique.key, place), payload), window=unique.window)
+            if unique
+            else None,
         )
 
 
@@ -124,6 +127,12 @@ def place_of(job: Job[Any], envelope: Envelope) -> Place:
         if name is not None and endpoint.name == name.partition("/")[0]:
             return Place(name, endpoint.lease, endpoint.max_deliveries)
     return Place(job.queue.name, lease_of(job.queue.visibility_timeout), job.queue.max_deliveries)
+
+
+def _apart(job: Job[Any], key: str, place: Place) -> str:
+    """The key for one of several targets: each has a run of its own, and they are not each other's duplicates."""
+    several = len(job.targets) > 1 or isinstance(job.target, EveryServer)
+    return f"{key}@{place.name}" if several else key
 
 
 def is_on_record(job: Job[Any], envelope: Envelope) -> bool:

@@ -24,8 +24,8 @@ class Lock:
     """
 
     key: str | None = None
-    """What is locked, such as "tenant:{tenant_id}": fields of the payload stand in braces. The job's name unless given.
-    Jobs with the same key share the lock."""
+    """What is locked, such as "tenant:{tenant_id}": fields of the payload stand in braces. The job's name unless given,
+    and then for each of several targets apart. Jobs with the same key share the lock, and so do their targets."""
     limit: int = 1
     """How many runs may hold it at once, from 1 to 100."""
     overlap: Overlap = "skip"
@@ -55,7 +55,8 @@ class Lock:
 
 @dataclass(frozen=True, kw_only=True)
 class Unique:
-    """At most one run a key in a window of time: others enqueued within it are skipped when a worker receives them.
+    """At most one run a key in a window of time: others enqueued within it are skipped when a server receives them. Of
+    several targets, each has its one run.
 
     Raises `ManifestError` for a value outside its limits.
     """

@@ -463,3 +463,24 @@ def test_what_is_enqueued_for_an_endpoint_is_on_record_whatever_its_job(fleet: F
     assert fleet.deliver(runner, enqueued("a", endpoint="web")).outcome is Outcome.SUCCEEDED
     assert fleet.deliver(runner, enqueued("a", endpoint="web")).reason == "it is on record as succeeded"
     assert (fleet.record.run, fleet.record.target) == ("a", "web")
+
+
+def test_a_lock_and_a_unique_key_keep_no_target_from_another(fleet: Fleet) -> None:
+    """Each of several targets has a run of its own, and none is the other's duplicate."""
+    handle = meanwhile(fleet, lambda _: held.append(fleet.deliver(runner, due(endpoint="web-us/10.0.0.1:80"))))
+    held: list[Verdict] = []
+    runner = fleet.runner(handle, ledger=True, target=[WEB, EveryServer(WEB_US)], lock=Lock())
+    assert fleet.deliver(runner, due(endpoint="web")).outcome is Outcome.SUCCEEDED
+    assert [verdict.outcome for verdict in held] == [Outcome.SUCCEEDED]
+    runner = fleet.runner(ledger=True, target=[WEB, WEB_US], unique=Unique(key="one", window=HOUR))
+    assert fleet.deliver(runner, enqueued("a/web", endpoint="web")).outcome is Outcome.SUCCEEDED
+    assert fleet.deliver(runner, enqueued("a/web-us", endpoint="web-us")).outcome is Outcome.SUCCEEDED
+    assert fleet.deliver(runner, enqueued("b/web", endpoint="web")).outcome is Outcome.SKIPPED
+
+
+def test_a_lock_with_a_key_is_one_for_all_targets(fleet: Fleet) -> None:
+    held: list[Verdict] = []
+    handle = meanwhile(fleet, lambda _: held.append(fleet.deliver(runner, due(endpoint="web-us"))))
+    runner = fleet.runner(handle, ledger=True, target=[WEB, WEB_US], lock=Lock(key="stock"))
+    assert fleet.deliver(runner, due(endpoint="web")).outcome is Outcome.SUCCEEDED
+    assert [verdict.outcome for verdict in held] == [Outcome.SKIPPED]

@@ -104,14 +104,11 @@ def _endpoint_warnings(job: Job[Any]) -> list[str]:
                 f"its {'lock' if job.lock else 'unique key'} counts for nothing at {of}: no ledger holds it"
             )
     if job.endpoints and (len(job.targets) > 1 or isinstance(job.target, EveryServer)):
-        if job.lock is not None and job.lock.overlap != "wait" and job.lock.limit == 1:
+        if job.lock is not None and job.lock.key is not None and job.lock.overlap != "wait" and job.lock.limit == 1:
             warnings.append(
-                f"its lock is one for all its targets, so of the runs of an occurrence one starts and lock.overlap="
-                f'{job.lock.overlap!r} befalls the others; overlap="wait" has them run one after another'
-            )
-        if job.unique is not None:
-            warnings.append(
-                "its unique key is one for all its targets, so of the runs that an enqueue has there one alone starts"
+                f"its lock {job.lock.key!r} is one for all its targets, so of the runs of an occurrence one starts and lock.overlap="
+                f'{job.lock.overlap!r} befalls the others; overlap="wait" has them run one after another, and a lock '
+                "without a key keeps each target's runs apart for itself"
             )
     return warnings
 
