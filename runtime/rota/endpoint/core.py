@@ -174,7 +174,8 @@ class Core:
             begins = None if at_its_end else lambda: posted.say(runs)
             try:
                 verdict = opened.runner.run(body, queue=TRIGGER.name, stop=posted.stop, begins=begins)
-                posted.say(answers.of_verdict(verdict, posted.stop.run, endpoint.lease).beside(_VERSION))
+                answer = answers.of_verdict(verdict, posted.stop.run, endpoint.lease)
+                opened.pool.end(posted, answer.beside(_VERSION))
             finally:
                 posted.say(runs)  # by an error of rota's own: what became of it, the ledger knows
 

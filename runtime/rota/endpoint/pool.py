@@ -104,14 +104,23 @@ class Pool:
             except BaseException:  # whatever it is, the thread is needed, and the run is not held for ever
                 log.exception("a run of %s ended by an error of rota's own", self._place)
             finally:
-                posted.done = True
+                self._leave(posted)
                 posted.stop.run = posted.stop.claim = None  # or each run would be a cycle
-                with self._changed:
-                    self._held.pop(posted.key, None)
-                    if not self._held:
-                        self._busy.clear()
-                    self._changed.notify_all()
                 del handed, posted, work
+
+    def end(self, posted: Posted, response: Response) -> None:
+        """Its outcome is known: its place is free before anybody hears of that, and asks again."""
+        self._leave(posted)
+        posted.say(response)
+
+    def _leave(self, posted: Posted) -> None:
+        with self._changed:
+            posted.done = True
+            if self._held.get(posted.key) is posted:  # not whoever has come with its key since
+                del self._held[posted.key]
+            if not self._held and not self._closed:  # or `close` would wait for heartbeats that sleep again
+                self._busy.clear()
+            self._changed.notify_all()
 
     def _keep_up(self) -> None:
         """The heartbeats, which sleep while nothing is in hand."""

@@ -69,6 +69,23 @@ def test_threads_are_made_when_they_are_needed_and_used_again(pool: Pool) -> Non
     assert {name for name in threads() if name[-1].isdigit()} <= {"rota-post-0", "rota-post-1"}
 
 
+def test_a_place_is_free_before_anybody_hears_of_the_outcome(pool: Pool) -> None:
+    def work(posted: Posted) -> None:
+        pool.end(posted, ONE)
+        assert again.wait(20)
+
+    again = threading.Event()
+    first = pool.take("key", work)
+    assert first is not None
+    assert first.answer.result(10) is ONE
+    second = pool.take("key", work)
+    assert second is not None
+    again.set()
+    assert second.answer.result(10) is ONE
+    assert pool.close(10)
+    assert threads() == set()
+
+
 def test_an_error_costs_no_thread(pool: Pool, caplog: pytest.LogCaptureFixture) -> None:
     def fails(posted: Posted) -> None:
         posted.say(ONE)
