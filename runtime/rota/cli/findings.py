@@ -103,13 +103,14 @@ def _endpoint_warnings(job: Job[Any]) -> list[str]:
             warnings.append(
                 f"its {'lock' if job.lock else 'unique key'} counts for nothing at {of}: no ledger holds it"
             )
-    if job.endpoints and (len(job.targets) > 1 or isinstance(job.target, EveryServer)):
-        if job.lock is not None and job.lock.key is not None and job.lock.overlap != "wait" and job.lock.limit == 1:
-            warnings.append(
-                f"its lock {job.lock.key!r} is one for all its targets, so of the runs of an occurrence one starts and lock.overlap="
-                f'{job.lock.overlap!r} befalls the others; overlap="wait" has them run one after another, and a lock '
-                "without a key keeps each target's runs apart for itself"
-            )
+    several = len(job.targets) > 1 or isinstance(job.target, EveryServer)
+    lock = job.lock if several else None
+    if lock is not None and lock.key is not None and lock.overlap != "wait" and lock.limit == 1:
+        warnings.append(
+            f"its lock {lock.key!r} is one for all its targets, so of the runs of an occurrence one starts and "
+            f'lock.overlap={lock.overlap!r} befalls the others; overlap="wait" has them run one after another, and a '
+            "lock without a key keeps each target's runs apart for itself"
+        )
     return warnings
 
 
