@@ -3,6 +3,8 @@
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticloadbalancingv2 as elb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_secretsmanager as secretsmanager
 from depot import east, manifest, web, west
 
 from rota_cdk import AlbEndpoint, Rota
@@ -40,7 +42,7 @@ groups = {
 }
 balancer = elb.ApplicationLoadBalancer(stack, "Balancer", vpc=network, internet_facing=False)
 listener = balancer.add_listener("Http", port=80, open=False, default_target_groups=[groups["web"]])
-Rota(
+rota = Rota(
     stack,
     "Jobs",
     manifest=manifest,
@@ -50,6 +52,12 @@ Rota(
         "west": AlbEndpoint(listener, host="west.example.com", priority=20, target_group=groups["west"]),
     },
 )
+# For the test of least privilege: a role with each grant, and a secret that is nobody's.
+for name, grant in {"server": rota.grant_verify, "keeper": rota.grant_rotate}.items():
+    grant(iam.Role(stack, name, role_name=f"depot-{name}", assumed_by=iam.AccountRootPrincipal()))
+secretsmanager.Secret(stack, "Other", secret_name="depot-other")
+assert rota.trigger is not None
+cdk.CfnOutput(stack, "TriggerRole", value=rota.trigger.function.role.role_name)
 for name, group in groups.items():
     cdk.CfnOutput(stack, f"{name}Targets", value=group.target_group_arn)
 cdk.CfnOutput(stack, "Address", value=balancer.load_balancer_dns_name)

@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
+from botocore.config import Config
 from depot import manifest
 
 from rota import Client, Job
@@ -78,6 +80,29 @@ class Site:
         """Of whoever is in the depot."""
         return {**os.environ, **self.aws.environment, "DEPOT_LOG": str(self.log), "DEPOT_GATE": str(self.gate)}
 
+    def credentials(self, role: str) -> dict[str, str]:
+        """Variables that make a process this role."""
+        arn = f"arn:aws:iam::000000000000:role/{self.role_name(role)}"
+        answer = self.aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+        return {
+            "AWS_ACCESS_KEY_ID": answer["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": answer["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": answer["SessionToken"],
+        }
+
+    def role_name(self, role: str) -> str:
+        """Of the trigger's function, or of who has the grant of that name."""
+        return self._outputs["TriggerRole"] if role == "trigger" else f"depot-{role}"
+
+    def client(self, role: str, service: str) -> Any:
+        """A boto3 client under the credentials of a role, or of root."""
+        if role == "root":
+            return self.aws.client(service)
+        key, secret, token = self.credentials(role).values()
+        return boto3.session.Session(key, secret, token, "us-east-1").client(
+            service, endpoint_url=self.aws.endpoint_url, config=Config(proxies={}, retries={"total_max_attempts": 1})
+        )
+
     def start(self, *names: str, endpoint: str = "web", **environment: str) -> list[Server]:
         """Servers side by side, registered with the endpoint's target group; returns when the balancer knows that they
         are well."""
@@ -108,11 +133,17 @@ class Site:
         """The run's id."""
         return Client(manifest, backend=SqsBackend(self._sqs, self.settings)).enqueue(job)
 
-    def rota(self, *arguments: str) -> Any:
+    def rota(self, *arguments: str, **environment: str) -> Any:
         """What a command answers with `--json`."""
         command = [sys.executable, "-m", "rota", *arguments, "--manifest", "depot", "--json"]
         ran = subprocess.run(
-            command, cwd=APP, env=self.environment(), capture_output=True, text=True, check=False, timeout=60
+            command,
+            cwd=APP,
+            env={**self.environment(), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
         )
         assert ran.returncode == 0, f"{' '.join(arguments)}: {ran.stdout}{ran.stderr}"
         return json.loads(ran.stdout)

@@ -45,16 +45,10 @@ def main() -> None:
 
 
 def _correct(tick: float | None) -> None:
-    from . import (
-        cloudformation,
-        delivery,
-        doors,
-        generated_secrets,
-        network,
-        targets,
-    )  # they use the names just checked
+    # They use the names just checked.
+    from . import cloudformation, delivery, doors, network, secret_resources, targets
 
-    for each in (delivery, cloudformation, generated_secrets, network, doors, targets):
+    for each in (delivery, cloudformation, secret_resources, network, doors, targets):
         each.install()
     if tick is not None:
         private.module("ministack.services.eventbridge")._SCHEDULER_TICK_INTERVAL = tick

@@ -58,6 +58,7 @@ NAMES: Mapping[str, Sequence[str]] = {
         "_schedules",
         "_update_schedule",
     ],
+    "ministack.services.secretsmanager": ["_resolve", "_secrets"],
     "ministack.services.sqs": ["_queue_by_arn"],
 }
 
