@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rota.manifest import Job, Manifest, Queue
+from rota.manifest import Job, Manifest
+from rota.targets import Queue
 from rota_cdk import validation
 from rota_cdk.fanout_trigger import FanoutTrigger
 from rota_cdk.job_queue import JobQueue

@@ -8,7 +8,7 @@ from typing import get_args
 from aws_cdk import Annotations, Token
 from constructs import Construct
 
-from rota.manifest import Endpoint
+from rota.targets import Endpoint
 from rota_cdk import validation
 from rota_cdk.endpoints import AlbEndpoint, Place, Scheme, UrlEndpoint
 from rota_cdk.validation import Limit

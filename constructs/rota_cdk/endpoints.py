@@ -10,7 +10,7 @@ from aws_cdk import Token
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 
-from rota.manifest import Endpoint
+from rota.targets import Endpoint
 from rota.trigger.config import EndpointConfig
 
 Scheme = Literal["http", "https"]

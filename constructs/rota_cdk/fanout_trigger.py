@@ -17,9 +17,10 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from rota import keys
-from rota.manifest import TRIGGER, Endpoint, Job, Queue
+from rota.manifest import Job
 from rota.names import Names
 from rota.settings import DEFAULT_STAGE
+from rota.targets import TRIGGER, Endpoint, Queue
 from rota.trigger.config import TriggerConfig
 from rota_cdk import (
     alarms,

@@ -11,9 +11,9 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from rota.manifest import Queue
 from rota.names import Names
 from rota.settings import DEFAULT_STAGE, QueueSettings
+from rota.targets import Queue
 from rota_cdk import alarms, delivery, quotas, validation
 
 RETENTION = Duration.days(7)

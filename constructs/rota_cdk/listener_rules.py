@@ -5,7 +5,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct, IValidation
 
-from rota.manifest import Endpoint
+from rota.targets import Endpoint
 from rota_cdk.endpoints import AlbEndpoint
 
 _Rule = elbv2.CfnListenerRule

@@ -11,7 +11,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from rota.manifest import TRIGGER, Job, Manifest
+from rota.manifest import Job, Manifest
 from rota.names import Names
 from rota.settings import (
     DEFAULT_STAGE,
@@ -22,6 +22,7 @@ from rota.settings import (
     Settings,
     parameter_name,
 )
+from rota.targets import TRIGGER
 from rota_cdk import alarms, due_together, rota_limits, trigger_limits, validation
 from rota_cdk.endpoints import Places
 from rota_cdk.fanout_trigger import FanoutTrigger

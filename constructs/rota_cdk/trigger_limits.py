@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rota.manifest import Endpoint, Job
+from rota.manifest import Job
+from rota.targets import Endpoint
 from rota.trigger.config import VARIABLE
 from rota_cdk.endpoints import AlbEndpoint, Place
 from rota_cdk.validation import Limit

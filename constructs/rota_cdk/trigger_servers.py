@@ -10,7 +10,8 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
 from constructs import Construct, IConstruct, IValidation
 
-from rota.manifest import EveryServer, Job
+from rota.manifest import Job
+from rota.targets import EveryServer
 from rota_cdk import validation
 from rota_cdk.endpoints import AlbEndpoint, Place
 from rota_cdk.validation import Limit

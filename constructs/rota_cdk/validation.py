@@ -11,8 +11,9 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 from aws_cdk import RemovalPolicy, Token
 from aws_cdk.aws_kms import IKey
 
-from rota.manifest import Job, Queue
+from rota.manifest import Job
 from rota.names import Names
+from rota.targets import Queue
 from rota.validators import name_problem, stage_problem
 from rota_cdk.errors import SynthError
 

@@ -27,10 +27,11 @@ if TYPE_CHECKING:
         SignatureError,
     )
     from rota.exclusion import Lock, Unique
-    from rota.manifest import Endpoint, EveryServer, Job, Manifest, Queue
+    from rota.manifest import Job, Manifest
     from rota.retry import Retry
     from rota.run import Outcome, Run
     from rota.schedules import Cron, Every, Once, Schedule
+    from rota.targets import Endpoint, EveryServer, Queue
     from rota.worker import Worker
 
 __version__ = "0.1.0"
@@ -57,11 +58,11 @@ _HOMES = {
     "SignatureError": "errors",
     "Lock": "exclusion",
     "Unique": "exclusion",
-    "Endpoint": "manifest",
-    "EveryServer": "manifest",
+    "Endpoint": "targets",
+    "EveryServer": "targets",
     "Job": "manifest",
     "Manifest": "manifest",
-    "Queue": "manifest",
+    "Queue": "targets",
     "Retry": "retry",
     "Outcome": "run",
     "Run": "run",

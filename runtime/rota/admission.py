@@ -13,9 +13,10 @@ from rota.leases import lease_of
 from rota.ledger import Claim, Ledger
 from rota.ledger.ledger import Answer, server_name
 from rota.ledger.rules import Finished, LockWanted, PutBack, Refuse, Request, UniqueWanted
-from rota.manifest import EveryServer, Job
+from rota.manifest import Job
 from rota.run import Outcome
 from rota.schedules import Every
+from rota.targets import EveryServer
 from rota.verdicts import Acknowledge, SendAgain, Verdict, dead, fitting
 
 LATE = timedelta(minutes=2)

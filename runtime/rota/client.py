@@ -11,9 +11,10 @@ from rota.clock import Clock, SystemClock
 from rota.digests import payload_digest
 from rota.envelope import Envelope
 from rota.errors import EnqueueError, PayloadError
-from rota.manifest import MAX_DELAY, Job, Manifest
+from rota.manifest import Job, Manifest
 from rota.queues import base as queues
 from rota.queues.base import Outgoing, QueueBackend
+from rota.targets import MAX_DELAY
 from rota.validators import duration_problem
 
 P = TypeVar("P")

@@ -15,10 +15,11 @@ from typing import Any
 from rota.digests import payload_digest
 from rota.envelope import VERSION, Envelope, instant_text, read_instant
 from rota.errors import EnvelopeError
-from rota.manifest import TRIGGER, Job, Manifest
+from rota.manifest import Job, Manifest
 from rota.names import Names
 from rota.occurrences import identified, payload_of
 from rota.queues.base import Letter
+from rota.targets import TRIGGER
 
 _AND = ", "
 """Between the names of jobs that are due together; in no name."""

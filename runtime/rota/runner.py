@@ -17,9 +17,10 @@ from rota.envelope import Envelope
 from rota.errors import BackendError, LedgerError, RotaError
 from rota.failures import Failure, printable, told
 from rota.ledger import Claim, Ledger
-from rota.manifest import MAX_DELAY, Job, Manifest
+from rota.manifest import Job, Manifest
 from rota.occurrences import identified
 from rota.run import Outcome, Run, Stop
+from rota.targets import MAX_DELAY
 from rota.verdicts import (
     REASON_LENGTH,
     Acknowledge,

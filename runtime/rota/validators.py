@@ -1,7 +1,10 @@
-"""Small checks of single values. Each returns the problem as a sentence that says rule and value got, or None."""
+"""Small checks of single values. Each returns the problem as a sentence that says rule and value got, or None; `refuse`
+raises them all."""
 
 import re
 from datetime import datetime, timedelta
+
+from rota.errors import ManifestError
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 STAGE = re.compile(r"[a-z][a-z0-9]*")
@@ -48,3 +51,10 @@ def aware_problem(field: str, value: object) -> str | None:
     if not isinstance(value, datetime) or value.utcoffset() is None:
         return f"{field} must be a datetime with a time zone, for example datetime(..., tzinfo=UTC); got {value!r}"
     return None
+
+
+def refuse(subject: str, *problems: str | None) -> None:
+    """Raises `ManifestError` that names `subject` and lists the problems; nothing where each is None."""
+    found = [problem for problem in problems if problem]
+    if found:
+        raise ManifestError.of(subject, found)

@@ -20,7 +20,7 @@ from rota import (
     Unique,
 )
 from rota.envelope import Post
-from rota.manifest import TRIGGER, Target
+from rota.targets import TRIGGER, Target
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 

@@ -9,7 +9,8 @@ from rota.cli.loading import users_code
 from rota.cli.times import counts_from_deploy, spell_duration, spell_schedule
 from rota.errors import HandlerError
 from rota.handlers import Handler, resolve
-from rota.manifest import Endpoint, EveryServer, Job, Manifest, Queue
+from rota.manifest import Job, Manifest
+from rota.targets import Endpoint, EveryServer, Queue
 
 LONG_WAIT = timedelta(minutes=15)
 """From when on the time that a crash costs is worth a warning."""

@@ -11,7 +11,8 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from rota.errors import RotaError
-from rota.manifest import TRIGGER, Job, Manifest, Queue
+from rota.manifest import Job, Manifest
+from rota.targets import TRIGGER, Queue
 
 DEFAULT_ATTRIBUTE = "manifest"
 

@@ -14,7 +14,8 @@ from rota.cli.inputs import file_of, payload_of
 from rota.cli.loading import find_job
 from rota.cli.options import DEFAULT_MANIFEST, JsonOption, ManifestOption
 from rota.cli.output import err, out, print_json
-from rota.manifest import EveryServer, Job
+from rota.manifest import Job
+from rota.targets import EveryServer
 
 if TYPE_CHECKING:
     from rota.ledger import Record

@@ -18,7 +18,8 @@ from rota.cli.log_output import LogFormat, LogLevel, configure
 from rota.cli.options import DEFAULT_MANIFEST, ManifestArgument
 from rota.cli.output import err
 from rota.errors import ManifestError
-from rota.manifest import Manifest, Queue
+from rota.manifest import Manifest
+from rota.targets import Queue
 
 if TYPE_CHECKING:
     from rota.worker import Worker

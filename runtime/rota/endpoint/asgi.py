@@ -12,7 +12,8 @@ from rota.endpoint.core import GRACE, Core
 from rota.endpoint.opened import Keys
 from rota.ledger import Ledger
 from rota.locks.base import LockProvider
-from rota.manifest import Endpoint, Manifest
+from rota.manifest import Manifest
+from rota.targets import Endpoint
 
 log = logging.getLogger("rota.endpoint")
 

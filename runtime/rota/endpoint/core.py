@@ -19,8 +19,9 @@ from rota.errors import EnvelopeError, ManifestError, SettingsError, SignatureEr
 from rota.ledger import Ledger
 from rota.ledger.records import key_of_envelope
 from rota.locks.base import LockProvider
-from rota.manifest import TRIGGER, Endpoint, Job, Manifest
+from rota.manifest import Job, Manifest
 from rota.occurrences import identified
+from rota.targets import TRIGGER, Endpoint
 from rota.upkeep import at_exit, forking
 
 log = logging.getLogger("rota.endpoint")

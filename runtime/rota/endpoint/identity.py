@@ -3,7 +3,8 @@
 from rota import settings
 from rota.envelope import Envelope
 from rota.errors import ManifestError
-from rota.manifest import Endpoint, Job, Manifest
+from rota.manifest import Job, Manifest
+from rota.targets import Endpoint
 
 
 def chosen(manifest: Manifest, name: str | None) -> Endpoint:

@@ -13,9 +13,10 @@ from rota.errors import NoDeploymentError, SettingsError
 from rota.keys import Key, KeyRing
 from rota.ledger import Ledger
 from rota.locks.base import LockProvider
-from rota.manifest import Endpoint, Job, Manifest
+from rota.manifest import Job, Manifest
 from rota.runner import Runner
 from rota.settings import Settings
+from rota.targets import Endpoint
 
 log = logging.getLogger("rota.endpoint")
 

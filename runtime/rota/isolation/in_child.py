@@ -22,8 +22,9 @@ from rota.async_handlers import event_loop
 from rota.failures import Failure
 from rota.isolation.records import carried
 from rota.isolation.words import Call, Ended, Logged, StopWord
-from rota.manifest import Job, Queue
+from rota.manifest import Job
 from rota.run import Run, Stop
+from rota.targets import Queue
 
 
 def main(words: "Connection[Any, Any]", lifeline: "Connection[Any, Any]", where: dict[str, Any]) -> None:

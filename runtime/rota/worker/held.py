@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rota.manifest import Queue
 from rota.queues.base import MessageQueue
 from rota.run import Stop
+from rota.targets import Queue
 
 _GIVEN_UP = float("-inf")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from threading import Event
 
 from rota.clock import Clock
-from rota.manifest import MAX_VISIBILITY
+from rota.targets import MAX_VISIBILITY
 from rota.worker.held import Held, Source
 from rota.worker.waiting_room import WaitingRoom
 

@@ -14,9 +14,10 @@ from rota.clock import Clock, SystemClock
 from rota.errors import ManifestError, SettingsError
 from rota.ledger import Ledger
 from rota.locks.base import LockProvider
-from rota.manifest import Manifest, Queue
+from rota.manifest import Manifest
 from rota.queues.base import QueueBackend
 from rota.runner import Runner
+from rota.targets import Queue
 from rota.upkeep import at_exit, forking
 from rota.upkeep.roles import THREAD_PREFIX
 from rota.worker.crew import Crew

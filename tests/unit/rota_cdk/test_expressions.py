@@ -60,23 +60,23 @@ def test_only_a_utc_cron_fits_a_rule(schedule, expected):
 def test_any_text_in_a_payload_arrives_as_it_was_and_is_never_taken_for_a_placeholder(text):
     job = _job(Text, Text(text))
 
-    assert _fired(rule_template(job))["payload"] == {"text": text}
-    assert _scheduled(schedule_input(job))["payload"] == {"text": text}
+    assert _fired(rule_template([job]))["payload"] == {"text": text}
+    assert _scheduled(schedule_input([job]))["payload"] == {"text": text}
 
 
 @pytest.mark.parametrize("text", ["<fired_at>", "<aws.scheduler.scheduled-time>", "<aws.events.event>", "a < b > c"])
 def test_a_payload_that_looks_like_a_placeholder_is_escaped(text):
     job = _job(Text, Text(text))
 
-    assert text not in rule_template(job).partition('"fired_at"')[0]
-    assert _fired(rule_template(job))["payload"]["text"] == text
-    assert _scheduled(schedule_input(job))["payload"]["text"] == text
+    assert text not in rule_template([job]).partition('"fired_at"')[0]
+    assert _fired(rule_template([job]))["payload"]["text"] == text
+    assert _scheduled(schedule_input([job]))["payload"]["text"] == text
 
 
 def test_defaults_are_left_to_the_worker_so_that_a_deploy_freezes_no_time_in_them():
-    assert _fired(rule_template(_job(Stamped)))["payload"] == {}
+    assert _fired(rule_template([_job(Stamped)]))["payload"] == {}
 
 
 def test_a_job_without_payload_sends_none():
-    assert _fired(rule_template(_job())) == {"rota": 1, "job": "job", "fired_at": "2031-05-01T02:00:00Z"}
-    assert _scheduled(schedule_input(_job())) == {"rota": 1, "job": "job", "scheduled_at": "2031-05-01T02:00:00Z"}
+    assert _fired(rule_template([_job()])) == {"rota": 1, "job": "job", "fired_at": "2031-05-01T02:00:00Z"}
+    assert _scheduled(schedule_input([_job()])) == {"rota": 1, "job": "job", "scheduled_at": "2031-05-01T02:00:00Z"}
