@@ -66,7 +66,12 @@ def test_the_runtime_carries_what_it_writes_and_starts(wheels: dict[str, Wheel])
     names = wheels["rota"].names
     templates = {"jobs.py", "handlers.py", "app.py", "cdk.json", "requirements.txt", "tests/test_synth.py"}
     assert {f"rota/cli/templates/{name}" for name in templates} <= names
-    in_ministack = {"requirements.txt", "rota_launcher/__main__.py", "rota_launcher/fire.py"}
+    in_ministack = {
+        "requirements.txt",
+        "rota_launcher/__main__.py",
+        "rota_launcher/fire.py",
+        "in_lambda/sitecustomize.py",
+    }
     assert {f"rota/testing/local_aws/in_ministack/{name}" for name in in_ministack} <= names
     assert not [name for name in names if name.startswith("tests/") or "/__pycache__/" in name]
 
