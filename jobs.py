@@ -90,6 +90,14 @@ warm_pages = Job(
     timeout=timedelta(seconds=5),
     description="Posted as well",
 )
+check_links = Job(
+    name="check-links",
+    handler="examples.shop.handlers:check_links",
+    target=web,
+    schedule=Cron("* * * * *"),
+    timeout=timedelta(seconds=5),
+    description="And so is this: three of them, one for each server behind the balancer",
+)
 
 manifest = Manifest(
     name="shop",
@@ -102,5 +110,6 @@ manifest = Manifest(
         sync_stock,
         refresh_search,
         warm_pages,
+        check_links,
     ],
 )

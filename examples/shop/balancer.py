@@ -29,14 +29,16 @@ class Balancer(Construct):
             ],
         )
         inside = ec2.Peer.ipv4(NETWORK)
-        # What the trigger needs of AWS, which it could not reach from here otherwise.
+        # What the trigger needs of AWS, and the servers beside it, and could not reach from here otherwise.
         doors = ec2.SecurityGroup(self, "Doors", vpc=network, allow_all_outbound=False)
         doors.add_ingress_rule(inside, ec2.Port.tcp(443))
         for name, service in {
             "Queues": ec2.InterfaceVpcEndpointAwsService.SQS,
             "Secrets": ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
+            "Settings": ec2.InterfaceVpcEndpointAwsService.SSM,
         }.items():
             network.add_interface_endpoint(name, service=service, security_groups=[doors], open=False)
+        network.add_gateway_endpoint("Ledger", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
         balancer = elb.ApplicationLoadBalancer(self, "Balancer", vpc=network, internet_facing=False)
         balancer.connections.allow_to(inside, ec2.Port.tcp(SERVER_PORT))
         self.targets = elb.ApplicationTargetGroup(

@@ -56,3 +56,9 @@ def warm_pages(run: Run) -> None:
     """Ask for the pages that are seen most."""
     with noted(run):
         time.sleep(random.uniform(0.3, 1.0))
+
+
+def check_links(run: Run) -> None:
+    """Ask for the pages that others link to."""
+    with noted(run):
+        time.sleep(random.uniform(0.3, 1.0))
