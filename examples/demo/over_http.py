@@ -50,15 +50,17 @@ class Trigger:
             for group in self._logs.describe_log_groups()["logGroups"]
             if "trigger" in group["logGroupName"].lower()
         )
-        self._seen = 0
+        self._seen: set[str] = set()
         self.posted: list[dict[str, Any]] = []
 
     def news(self) -> list[dict[str, Any]]:
         """The requests of which it has written since."""
         pages = self._logs.get_paginator("filter_log_events").paginate(logGroupName=self._group)
-        lines = [event["message"] for page in pages for event in page["events"] if event["message"].startswith("{")]
-        told = [line for line in map(json.loads, lines) if line["event"] == "posted"]
-        found, self._seen = sorted(told, key=lambda line: line["time"])[self._seen :], len(told)
+        # Not by their number: an earlier line may come later, from another call of the function.
+        events = [event for page in pages for event in page["events"] if event["eventId"] not in self._seen]
+        self._seen |= {event["eventId"] for event in events}
+        told = [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
+        found = sorted((line for line in told if line["event"] == "posted"), key=lambda line: line["time"])
         self.posted += found
         return found
 
