@@ -57,9 +57,9 @@ class Trigger:
         """The requests of which it has written since."""
         pages = self._logs.get_paginator("filter_log_events").paginate(logGroupName=self._group)
         # Not by their number: an earlier line may come later, from another call of the function.
-        events = [event for page in pages for event in page["events"] if event["eventId"] not in self._seen]
-        self._seen |= {event["eventId"] for event in events}
-        told = [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
+        lines = {event["message"] for page in pages for event in page["events"]} - self._seen
+        self._seen |= lines
+        told = [json.loads(line) for line in lines if line.startswith("{")]
         found = sorted((line for line in told if line["event"] == "posted"), key=lambda line: line["time"])
         self.posted += found
         return found
