@@ -19,6 +19,10 @@ REFRESH = 5 * 60.0
 LEAST_PAUSE = 60.0
 """Seconds between two reads that signatures nobody knows may cause: strangers could ask for more."""
 
+FAILURE_COUNTS = 3.0
+"""Seconds for which a failure to read them stands while none are known: those who waited for that read, each for
+seconds, need not try one after another."""
+
 FIRST = "first"
 FIRST_LENGTH = 44
 """Letters and digits, which are base64 of 33 bytes."""
@@ -66,10 +70,11 @@ class KeyRing:
         self._read, self._monotonic = read, monotonic
         self._keys: tuple[Key, ...] = ()
         self._read_at = self._asked_at = float("-inf")
-        self._lock = threading.Lock()
+        self._failed: tuple[float, Exception] | None = None
+        self._reading = threading.Lock()
 
     def secrets(self) -> list[str]:
-        """Those that count now. Where reading fails, the ones known before count on.
+        """Those that count now. Where reading fails, or somebody else is about it, the ones known before count on.
 
         Raises what `read` raises, or `SignatureError`, while none has ever been read.
         """
@@ -78,21 +83,37 @@ class KeyRing:
         return [key.secret for key in self._keys]
 
     def refresh(self, *, after: float = LEAST_PAUSE) -> bool:
-        """Read them again, unless somebody did within `after` seconds, or tried to within `LEAST_PAUSE`.
+        """Read them again, unless somebody did within `after` seconds, tried to within `LEAST_PAUSE`, or is about it:
+        nobody who knows some waits for that.
 
         Returns whether there are others now.
         """
-        with self._lock:
-            now = self._monotonic()
-            known = bool(self._keys)
-            if known and (now - self._read_at < after or now - self._asked_at < LEAST_PAUSE):
+        reading = self._reading
+        if not reading.acquire(blocking=not self._keys):
+            return False
+        try:
+            return self._read_again(after)
+        finally:
+            reading.release()
+
+    def _read_again(self, after: float) -> bool:
+        now = self._monotonic()
+        known = bool(self._keys)
+        if known and (now - self._read_at < after or now - self._asked_at < LEAST_PAUSE):
+            return False
+        if not known and self._failed is not None and now - self._failed[0] < FAILURE_COUNTS:
+            raise self._failed[1]
+        self._asked_at = now
+        try:
+            found = decode(self._read())
+        except Exception as error:
+            if known:
                 return False
-            self._asked_at = now
-            try:
-                found = decode(self._read())
-            except Exception:
-                if not known:
-                    raise
-                return False
-            before, self._keys, self._read_at = self._keys, found, now
-            return found != before
+            self._failed = (self._monotonic(), error)  # from its end: it may have taken longer than this counts
+            raise
+        before, self._keys, self._read_at, self._failed = self._keys, found, now, None
+        return found != before
+
+    def after_fork_in_child(self) -> None:
+        """Whoever was about to read them is the parent's thread. See `rota.upkeep.forking`."""
+        self._reading = threading.Lock()

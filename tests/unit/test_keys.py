@@ -3,7 +3,9 @@
 import base64
 import contextlib
 import json
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from rota import SignatureError
 from rota.key_rotation import KEPT, encode, new_key, revoked, rotated
-from rota.keys import FIRST, FIRST_LENGTH, LEAST_PAUSE, REFRESH, Key, KeyRing, decode
+from rota.keys import FAILURE_COUNTS, FIRST, FIRST_LENGTH, LEAST_PAUSE, REFRESH, Key, KeyRing, decode
 from rota.signature import sign, verify
 
 SINCE = "2026-11-21T11:00:00Z"
@@ -222,15 +224,74 @@ def test_a_secret_that_is_broken_later_does_not_count_either() -> None:
 
 
 @pytest.mark.parametrize("trouble", [OSError("no answer"), SignatureError("broken")])
-def test_without_any_keys_the_trouble_is_told_each_time(trouble: Exception) -> None:
+def test_without_any_keys_the_trouble_is_told_each_time_and_soon_they_are_read_anew(trouble: Exception) -> None:
     stored = Stored(ONE)
     ring = stored.ring
     stored.trouble = trouble
     for ask in (ring.secrets, ring.refresh, ring.secrets):
         with pytest.raises(type(trouble)):
             ask()
+    assert stored.reads == 1
     stored.trouble = None
+    stored.at += FAILURE_COUNTS
     assert ring.secrets() == secrets_of(ONE)
+
+
+class Slow:
+    """A secret that is read when a test says so."""
+
+    def __init__(self, stored: Stored) -> None:
+        self.stored, self.begun, self.may_go = stored, threading.Semaphore(0), threading.Event()
+        self.ring = KeyRing(self.read, lambda: stored.at)
+
+    def read(self) -> str:
+        self.begun.release()
+        assert self.may_go.wait(20)
+        return self.stored.read()
+
+
+def test_who_knows_keys_waits_for_nobody_that_reads_them_again() -> None:
+    slow = Slow(stored := Stored(ONE))
+    slow.may_go.set()
+    slow.ring.secrets()
+    slow.may_go.clear()
+    stored.now_holds(TWO)
+    stored.at += REFRESH
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(slow.ring.secrets)
+        for _ in range(2):
+            assert slow.begun.acquire(timeout=20)
+        others = ThreadPoolExecutor(2)
+        try:
+            assert others.submit(slow.ring.secrets).result(10) == secrets_of(ONE)
+            assert others.submit(slow.ring.refresh).result(10) is False
+        finally:
+            slow.may_go.set()
+            others.shutdown()
+        assert reader.result(20) == secrets_of(TWO)
+    assert stored.reads == 2
+
+
+def test_who_waited_for_a_read_that_failed_does_not_try_again_at_once() -> None:
+    slow = Slow(stored := Stored(ONE))
+    stored.trouble = OSError("no answer")
+    with ThreadPoolExecutor(10) as pool:
+        asking = [pool.submit(slow.ring.secrets) for _ in range(10)]
+        assert slow.begun.acquire(timeout=20)
+        stored.at += 30  # as long as it takes, it counts from its end
+        slow.may_go.set()
+        assert [type(one.exception(20)) for one in asking] == [OSError] * 10
+    assert stored.reads == 1
+
+
+def test_in_a_forks_child_keys_are_read_though_the_parent_was_about_it() -> None:
+    slow = Slow(Stored(ONE))
+    with ThreadPoolExecutor(2) as pool:
+        reader = pool.submit(slow.ring.secrets)
+        assert slow.begun.acquire(timeout=20)
+        slow.ring.after_fork_in_child()
+        slow.may_go.set()
+        assert pool.submit(slow.ring.secrets).result(20) == reader.result(20) == secrets_of(ONE)
 
 
 STEPS = st.lists(st.sampled_from(["tick", "wait", "rotate", "fail", "mend", "ask", "unknown"]), max_size=60)
