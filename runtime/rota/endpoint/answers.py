@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from rota.envelope import VERSION, Envelope, instant_text
+from rota.errors import EnvelopeError
 from rota.leases import MARGIN
 from rota.run import Outcome, Run
 from rota.verdicts import Acknowledge, DeadLetter, Leave, SendAgain, Verdict
@@ -111,7 +112,18 @@ def _failed(verdict: Verdict, settle: DeadLetter, said: dict[str, Any]) -> Respo
         tells["attempt"] = int(attempt)
     if (traceback := beside.get("rota.traceback")) is not None:
         tells["traceback"] = traceback
+    # The dead letter is one more than these: a message that is behind the record would never be new to it.
+    if redrives := _redrives(settle):
+        tells["redrives"] = redrives
     return as_json(500, said | tells)
+
+
+def _redrives(settle: DeadLetter) -> int:
+    """How often the run had been redriven, which its dead letter counts one further; 0 where that cannot be read."""
+    try:
+        return max(0, Envelope.decode(settle.body).redrives - 1)
+    except EnvelopeError:
+        return 0
 
 
 def _response(status: int, kind: str, said: Mapping[str, Any], retry_after: float | None) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -84,6 +85,13 @@ def test_a_final_failure() -> None:
         "traceback": "ab12",
     }
     assert answer(verdict) == (500, says, None)
+
+
+def test_a_final_failure_tells_how_often_the_run_had_been_redriven() -> None:
+    redriven = dead(replace(ENVELOPE, redrives=2), "attempts exhausted (2): no", Outcome.FAILED)
+    assert answer(redriven)[1]["redrives"] == 2
+    assert "redrives" not in answer(dead(ENVELOPE, "no", Outcome.FAILED))[1]
+    assert "redrives" not in answer(dead_as_it_came("[", "cannot be settled", ENVELOPE))[1]
 
 
 def test_a_final_failure_without_an_error_has_its_reason_as_one() -> None:
