@@ -30,7 +30,7 @@ COLOURS = dict(zip(NAMES, ["cyan", "magenta", "yellow"], strict=True))
 TICK = 1.0
 KILL_AFTER = 10
 """At the earliest."""
-KILL_BEFORE = 6
+KILL_BEFORE = 3
 """So long before the full minute at which rules fire: the load balancer does not know yet that one server is dead."""
 WATCH_ON = 8
 """For so long after that minute."""
