@@ -116,6 +116,8 @@ class Aws:
             if broken:
                 raise broken
             answer = receive(connection, ends, _MOST_READ)
+            if answer.broken:
+                raise HttpError(answer.broken)
         except BaseException:
             connection.close()
             raise

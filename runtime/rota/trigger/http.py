@@ -29,6 +29,8 @@ class Response(NamedTuple):
     body: bytes
     whole: bool
     """Whether the connection may take another request."""
+    broken: str = ""
+    """Why the body is not whole, where it broke off."""
 
 
 def connected(address: str, port: int, timeout: float, server_name: str | None = None) -> socket.socket:
@@ -77,26 +79,33 @@ def send(connection: socket.socket, request: bytes, ends: float) -> tuple[int, O
 
 
 def receive(connection: socket.socket, ends: float, most: int) -> Response:
-    """The answer, with up to `most` bytes of its body. Raises `HttpError`, or `OSError`; `TimeoutError` where it is not
-    there by `ends`."""
+    """The answer, with up to `most` bytes of its body; with as many as came where that broke off, or is not there by
+    `ends`. Raises `HttpError` or `OSError` where status and headers are not there."""
     incoming = _Incoming(connection, ends)
     version, status, headers = incoming.head()
     while 100 <= status < 200 and status != 101:  # words before the answer, as "103 Early Hints"
         version, status, headers = incoming.head()
-    length = headers.get("content-length")
-    ends_with_connection = False
-    if status in (101, 204, 304):
-        body = b""
-    elif headers.get("transfer-encoding", "").lower().endswith("chunked"):
-        body = incoming.chunks(most)
-    elif length is not None:
-        if not (length.isascii() and length.isdecimal()):
-            raise HttpError(f"the answer's content-length is {length[:40]!r}")
-        body = incoming.exactly(min(int(length[:18]), most + 1))
-    else:
-        body, ends_with_connection = incoming.rest(most), True
-    whole = len(body) <= most and not ends_with_connection and version == "HTTP/1.1"
-    return Response(status, headers, body[:most], whole and headers.get("connection", "").lower() != "close")
+    length, broken = _length(headers.get("content-length", "")), ""
+    chunked = headers.get("transfer-encoding", "").lower().endswith("chunked")
+    try:
+        if status not in (101, 204, 304):
+            if chunked:
+                incoming.chunks(most)
+            else:
+                incoming.take(most + 1 if length is None else min(length, most + 1), to_the_end=length is None)
+    except (OSError, HttpError) as error:
+        broken = f"{type(error).__name__}: {error}"
+    known = chunked or length is not None or status in (101, 204, 304)
+    body = bytes(incoming.body)
+    whole = known and not broken and len(body) <= most and version == "HTTP/1.1"
+    return Response(status, headers, body[:most], whole and headers.get("connection", "").lower() != "close", broken)
+
+
+def _length(said: str) -> int | None:
+    """Of the header, which may be there several times; None where it ends with the connection."""
+    lengths = {one.strip().lstrip("0") or one.strip()[-1:] for one in said.split(",")}
+    length = lengths.pop()
+    return int(length[:18]) if not lengths and length.isascii() and length.isdecimal() else None
 
 
 class _Incoming:
@@ -104,69 +113,67 @@ class _Incoming:
 
     def __init__(self, connection: socket.socket, ends: float) -> None:
         self._connection, self._ends, self._read = connection, ends, b""
+        self.body = bytearray()
 
     def head(self) -> tuple[str, int, dict[str, str]]:
         """Version, status and headers."""
-        first, *lines = self._until(b"\r\n\r\n").split("\r\n")
-        version, _, rest = first.partition(" ")
-        status = rest[:3]
-        if not (version.startswith("HTTP/1.") and status.isascii() and status.isdecimal() and int(status) >= 100):
+        first = self._line()
+        version, status, *_ = [*first.split(None, 2), "", ""]
+        number = len(status) == 3 and status.isascii() and status.isdecimal() and status >= "100"
+        if not (number and version.startswith("HTTP/1.")):
             raise HttpError(f"the answer begins with {first[:40]!r}")
         headers: dict[str, str] = {}
-        for line in lines:
+        left = _MOST_HEAD
+        while line := self._line():
+            if (left := left - len(line)) < 0:
+                raise HttpError("the answer's headers have no end")
             name, _, value = line.partition(":")
-            headers.setdefault(name.strip().lower(), value.strip())
+            if line[0] not in " \t":  # else more of the value before
+                headers.setdefault(name.strip().lower(), value.strip())
         return version, int(status), headers
 
-    def exactly(self, count: int) -> bytes:
-        """So many bytes."""
-        while len(self._read) < count:
-            self._more()
-        found, self._read = self._read[:count], self._read[count:]
-        return found
+    def take(self, count: int, *, to_the_end: bool = False) -> None:
+        """So many bytes more of the body; or fewer, to the end of the connection."""
+        while count:
+            if not self._read and not self._more(or_end=to_the_end):
+                return
+            part, self._read = self._read[:count], self._read[count:]
+            self.body += part
+            count -= len(part)
 
-    def rest(self, most: int) -> bytes:
-        """All that comes until the other side has closed, or a little more than `most` bytes."""
-        while len(self._read) <= most and (part := self._receive()):
-            self._read += part
-        return self._read
-
-    def chunks(self, most: int) -> bytes:
+    def chunks(self, most: int) -> None:
         """A body in chunks, to its end, or a little more than `most` bytes of it."""
-        body = b""
-        while True:
-            said = self._until(b"\r\n").partition(";")[0].strip()
+        while len(self.body) <= most:
+            said = self._line().partition(";")[0].strip()
             # Not int() alone: that takes signs, "1_0" and the digits of every script.
             if not said or said.strip("0123456789abcdefABCDEF"):
                 raise HttpError(f"a chunk's size is {said[:40]!r}")
-            size = int(said[:16], 16)
+            size = int(said.lstrip("0")[:16] or "0", 16)
             if not size:
-                while self._until(b"\r\n"):  # headers behind the body
+                while self._line(or_end=True):  # headers behind the body
                     pass
-                return body
-            body += self.exactly(min(size, most + 1 - len(body)))
-            if len(body) > most:
-                return body
-            self.exactly(2)
+                return
+            self.take(min(size, most + 1 - len(self.body)))
+            if len(self.body) <= most and self._line():
+                raise HttpError("a chunk is longer than its size")
 
-    def _until(self, mark: bytes) -> str:
-        """The text before `mark`, which is taken out too."""
-        while mark not in self._read:
+    def _line(self, *, or_end: bool = False) -> str:
+        """The text before the end of a line, which is taken out too; or what there is before the connection's."""
+        while b"\n" not in self._read:
             if len(self._read) > _MOST_HEAD:
-                raise HttpError("the answer's headers have no end")
-            self._more()
-        found, _, self._read = self._read.partition(mark)
-        return found.decode("latin-1")
+                raise HttpError("a line of the answer has no end")
+            if not self._more(or_end=or_end):
+                break
+        found, _, self._read = self._read.partition(b"\n")
+        return found.removesuffix(b"\r").decode("latin-1")
 
-    def _more(self) -> None:
-        part = self._receive()
-        if not part:
-            raise HttpError("the connection was closed before the answer was whole")
-        self._read += part
-
-    def _receive(self) -> bytes:
+    def _more(self, *, or_end: bool = False) -> bool:
         left = self._ends - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
         self._connection.settimeout(left)
-        return self._connection.recv(_PART)
+        part = self._connection.recv(_PART)
+        if not part and not or_end:
+            raise HttpError("the connection was closed before the answer was whole")
+        self._read += part
+        return bool(part)

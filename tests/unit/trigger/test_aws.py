@@ -11,6 +11,9 @@ from rota.trigger.aws import Aws, AwsError, _Url
 Made = Callable[..., Any]
 ENVIRONMENT = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "very-secret"}
 
+CUT = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}"
+"""An answer whose body broke off."""
+
 
 @pytest.fixture
 def aws() -> Made:
@@ -46,9 +49,9 @@ def test_a_request_in_query(scripted: Made, answer: Made, aws: Made) -> None:
     assert server.body() == b"Action=DescribeInstances&Version=2016-11-15&InstanceId.1=i-1%20%26"
 
 
-@pytest.mark.parametrize("step", ["reset", "close", 500, 503, 429])
+@pytest.mark.parametrize("step", ["reset", "close", 500, 503, 429, CUT])
 def test_what_another_try_may_mend_is_tried_again(scripted: Made, answer: Made, aws: Made, step: Any) -> None:
-    step = step if isinstance(step, str) else answer(step)
+    step = answer(step) if isinstance(step, int) else step
     server = scripted(step, step, answer(200, b"{}", connection="close"))
     assert ask(aws(server.port)) == {}
     assert server.connections == 3

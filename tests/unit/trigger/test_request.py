@@ -110,14 +110,17 @@ def test_nothing_is_begun_that_the_function_could_not_end(scripted: Made, answer
 # Unknown
 
 
-@pytest.mark.parametrize(
-    "step", ["reset", "close", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhi", b"nonsense\r\n\r\n"]
-)
+@pytest.mark.parametrize("step", ["reset", "close", b"HTTP/1.1 200 OK\r\ncontent-le", b"nonsense\r\n\r\n"])
 def test_a_connection_that_broke_once_it_had_begun(scripted: Made, post: Made, step: bytes | str) -> None:
     found = post(scripted(step).port)
     assert isinstance(found, NoAnswer)
     assert found.begun
     assert not found.passing
+
+
+def test_a_status_counts_though_its_body_broke_off(scripted: Made, post: Made) -> None:
+    found = post(scripted(b"HTTP/1.1 500 X\r\ncontent-length: 9\r\n\r\nhi").port)
+    assert found == Answer(500, b"hi")
 
 
 def test_no_answer_in_time(scripted: Made, post: Made) -> None:
