@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -14,8 +15,16 @@ from rota.ledger import Ledger
 from rota.locks.base import LockProvider
 from rota.manifest import Manifest
 from rota.targets import Endpoint
+from rota.upkeep.roles import THREAD_PREFIX
 
 log = logging.getLogger("rota.endpoint")
+
+TAKERS = 4
+"""How many requests at once may wait for settings and keys, in threads that nobody else has."""
+
+MOST_ASKING = 100
+"""How many requests are kept with their bodies, those that wait for these threads among them; more are told to come
+again."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -49,6 +58,10 @@ class RotaMiddleware:
         clock: Clock | None = None,
     ) -> None:
         self._app = app
+        # Threads, for settings and keys may have to be read first; and not the loop's own, which the application needs
+        # for itself: strangers' requests come so far.
+        self._takers = ThreadPoolExecutor(TAKERS, thread_name_prefix=f"{THREAD_PREFIX}take")
+        self._asking = 0
         self.core = Core(
             manifest,
             endpoint=endpoint,
@@ -87,11 +100,15 @@ class RotaMiddleware:
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
 
     async def _posted(self, headers: Mapping[str, str], body: bytes) -> Response:
+        if self._asking >= MOST_ASKING:
+            return problem(503, retry_after=1)
+        self._asking += 1
         try:
-            # In a thread: it may read settings and keys first.
-            taken = await asyncio.to_thread(self.core.take, headers, body)
+            taken = await asyncio.get_running_loop().run_in_executor(self._takers, self.core.take, headers, body)
         except RuntimeError:  # the process ends, and its executor takes nothing more
             return problem(503, retry_after=1)
+        finally:
+            self._asking -= 1
         if isinstance(taken, Response):
             return taken
         waiting = asyncio.wrap_future(taken.answer)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rota import Run
+from rota.endpoint.asgi import MOST_ASKING, TAKERS
 from rota.endpoint.core import LIMIT
+from rota.keys import KeyRing
 
 if TYPE_CHECKING:
     from tests.unit.endpoint.conftest import Site
@@ -97,6 +100,30 @@ def test_the_event_loop_goes_on_while_runs_do(site: Site) -> None:
         return (await asked).status
 
     assert asyncio.run(both()) == 200
+
+
+def test_strangers_take_no_threads_from_the_application_and_few_at_all(site: Site) -> None:
+    site.declare()
+    reading, may_go = threading.Semaphore(0), threading.Event()
+
+    def slowly() -> str:
+        reading.release()
+        assert may_go.wait(20)
+        raise OSError("no answer")
+
+    app = site.asgi(keys=KeyRing(slowly, site.clock.monotonic))
+
+    async def ask_all() -> list[int]:
+        request = site.request(secret="whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")
+        asking = [asyncio.create_task(site.call_asgi_here(app, request)) for _ in range(MOST_ASKING + 5)]
+        done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+        assert await asyncio.to_thread(reading.acquire, timeout=20), "the application's threads are free"
+        assert len([thread for thread in threading.enumerate() if thread.name.startswith("rota-take")]) <= TAKERS
+        may_go.set()
+        assert {one.result().status for one in done} == {503}
+        return [(await one).status for one in asking]
+
+    assert asyncio.run(asyncio.wait_for(ask_all(), 30)) == [503] * (MOST_ASKING + 5)
 
 
 def test_a_client_that_goes_away_takes_nothing_from_the_run(site: Site) -> None:
