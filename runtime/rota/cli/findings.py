@@ -126,6 +126,11 @@ def _answer_warning(job: Job[Any], endpoint: Endpoint) -> str | None:
     within = f"endpoint {endpoint.name!r} is to answer within {spell_duration(longest)}"
     if endpoint.ledger:
         return f"{has}, and {within}: it is answered 202 when it begins, and its outcome is asked for later"
+    if job.handler and not job.idempotent:
+        return (
+            f"{has}, and {within}: no ledger could tell whether it runs, so the middleware does not start it and "
+            "answers 503; give it a shorter timeout, the endpoint its ledger, or declare it idempotent=True"
+        )
     return f"{has}, and {within}: unless its servers answer 202, what takes longer is an outcome that nobody knows"
 
 

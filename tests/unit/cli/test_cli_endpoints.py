@@ -67,6 +67,10 @@ LATER = "it is answered 202 when it begins, and its outcome is asked for later"
 NO_TIMEOUT = "it has no timeout, and endpoint {!r} is to answer within 55 s: "
 TOO_LONG = "its timeout is 56 s, and endpoint 'web' is to answer within 55 s: "
 FOREIGN = "unless its servers answer 202, what takes longer is an outcome that nobody knows"
+NOT_STARTED = (
+    "no ledger could tell whether it runs, so the middleware does not start it and answers 503; give it a shorter "
+    "timeout, the endpoint its ledger, or declare it idempotent=True"
+)
 GONE = (
     "when nobody knows whether it ran, its run for endpoint 'node' goes to the dead letters, for no ledger can tell; "
     "declare it idempotent=True if it does no harm to run it again"
@@ -106,7 +110,22 @@ ONE_LOCK = (
     ],
 )
 def test_warnings_of_endpoints(declare, run, job, said):
-    handler = "" if "target=node" in job else "handlers:later"
+    check_warnings(declare, run, job, said, handler="" if "target=node" in job else "handlers:later")
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        ("target=node", [NO_TIMEOUT.format("node") + NOT_STARTED, GONE]),
+        ("target=node, idempotent=True", [NO_TIMEOUT.format("node") + FOREIGN, TWICE]),
+        ("target=node, timeout=timedelta(seconds=55)", [GONE]),
+    ],
+)
+def test_warnings_of_endpoints_with_the_middleware_and_without_a_ledger(declare, run, job, said):
+    check_warnings(declare, run, job, said, handler="handlers:later")
+
+
+def check_warnings(declare, run, job, said, *, handler):
     declare(f"""
 web, node = Endpoint(name="web"), Endpoint(name="node", ledger=False)
 slow = Endpoint(name="slow", idle_timeout=timedelta(minutes=5))
