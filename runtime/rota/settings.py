@@ -21,7 +21,8 @@ SETTINGS_VARIABLE = "ROTA_SETTINGS"
 """The settings themselves, as JSON; nothing is then read from SSM. `Rota.environment` gives it for containers."""
 KEYS_VARIABLE = "ROTA_KEYS"
 """The secret of the keys itself, as JSON; nothing is then read from Secrets Manager, and a rotation counts when the
-process starts anew. For servers of other languages, and for tests."""
+process starts anew. For servers of other languages, and for tests. It stands for the keys alone: where the endpoint has
+a ledger, the deployment is still asked for that."""
 ENDPOINT_VARIABLE = "ROTA_ENDPOINT"
 """Which endpoint of the manifest this server is behind; needed where it declares several."""
 SERVER_VARIABLE = "ROTA_SERVER"

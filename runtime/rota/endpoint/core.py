@@ -5,15 +5,15 @@ import os
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import rota
 from rota.clock import Clock, SystemClock
 from rota.endpoint import answers, identity, verifier
 from rota.endpoint.answers import Response, problem
-from rota.endpoint.opened import Keys, Opened, Options, open_, ring_of
-from rota.endpoint.pool import AlreadyHereError, Posted
+from rota.endpoint.opened import Keys, Opened, Options, open_, pool_of, ring_of
+from rota.endpoint.pool import AlreadyHereError, Pool, Posted
 from rota.envelope import Envelope
 from rota.errors import EnvelopeError, ManifestError, SettingsError, SignatureError
 from rota.ledger import Ledger
@@ -42,6 +42,12 @@ PAUSE = 5.0
 FORGIVEN = 60.0
 """Seconds after which that is no longer a matter of health: nothing is posted to a server that is not well, and so
 nothing would try it again."""
+
+_NOT_STARTED = (
+    "job %s, run %s is not started: endpoint %s has no ledger, and without one a run must be answered within %.0f s: "
+    "else it is posted again, and another server starts it too. Give the job a timeout= of so long at the most, "
+    "deploy the ledger (Endpoint(ledger=True), `cdk deploy`), or declare it idempotent=True"
+)
 
 _VERSION = ("rota-version", rota.__version__)
 """Beside the answers to signed requests alone."""
@@ -96,8 +102,10 @@ class Core:
             clock=clock,
         )
         self._clock, self._grace = clock, grace.total_seconds()
-        self._lock = threading.Lock()
+        # A signal's handler may call `stop` while the same thread has it.
+        self._lock = threading.RLock()
         self._opened: Opened | None = None
+        self._leaving: list[Pool] = []
         self._failed_at: float | None = None
         self._stopping = False
         self._exit_of: int | None = None
@@ -132,9 +140,10 @@ class Core:
     def _take(self, headers: Mapping[str, str], body: bytes) -> Response | Pending:
         if self._stopping:
             return problem(503, retry_after=1)
-        if (opened := self._open()) is None:
-            return problem(503, retry_after=PAUSE)
         try:
+            verifier.check_form(headers, self._clock.now().timestamp())  # before a stranger has anything read
+            if (opened := self._open()) is None:
+                return problem(503, retry_after=PAUSE)
             verifier.check(opened.ring, headers, body, self._clock.now().timestamp())
         except SignatureError as error:
             log.warning("a request to endpoint %s is refused: %s", self.endpoint.name, error)
@@ -170,6 +179,12 @@ class Core:
         runs = answers.running(known, endpoint.lease).beside(_VERSION)
         longest = endpoint.idle_timeout - MARGIN
         at_its_end = job.timeout is not None and job.timeout <= longest
+        # What is asked for again, another server may start again at the same time: nobody tells it.
+        once = opened.unshared and not job.idempotent
+        if once and not at_its_end:
+            log.error(_NOT_STARTED, job.name, envelope.run, endpoint.name, longest.total_seconds())
+            return problem(503).beside(_VERSION)
+        late = problem(504).beside(_VERSION) if once else runs
 
         def work(posted: Posted) -> None:
             begins = None if at_its_end else lambda: posted.say(runs)
@@ -178,25 +193,30 @@ class Core:
                 answer = answers.of_verdict(verdict, posted.stop.run, endpoint.lease)
                 opened.pool.end(posted, answer.beside(_VERSION))
             finally:
-                posted.say(runs)  # by an error of rota's own: what became of it, the ledger knows
+                posted.say(late)  # by an error of rota's own: what became of it, the ledger knows
 
         try:
             posted = opened.pool.take(key_of_envelope(envelope, target=envelope.endpoint or ""), work)
-        except AlreadyHereError:
-            return runs
+        except AlreadyHereError as error:
+            if not once:
+                return runs
+            posted = error.posted
         if posted is None:
             return problem(503, retry_after=1).beside(_VERSION)
-        return Pending(posted.answer, longest.total_seconds(), late=runs)
+        return Pending(posted.answer, longest.total_seconds(), late)
 
     # Its life
 
     def _open(self) -> Opened | None:
         """What it needs; None where that cannot be had now."""
-        if (opened := self._opened) is not None:
+        if (opened := self._opened) is not None and not opened.pool.closed:
             return opened
+        forking.watch(self)  # before it is held: a thread that opens is not in the child of a fork, the lock is
         with self._lock:
-            if self._opened is not None or self._stopping:
-                return self._opened
+            if self._stopping:
+                return None
+            if (opened := self._opened) is not None:
+                return opened if not opened.pool.closed else self._with_another_pool(opened)
             now = self._clock.monotonic()
             if self._failed_at is not None and now - self._failed_at < PAUSE:
                 return None
@@ -208,12 +228,17 @@ class Core:
                 log.error("endpoint %s cannot take runs: %s", self.endpoint.name, error, exc_info=trace)
                 return None
             self._failed_at = None
-            forking.watch(self)
             if self._exit_of != os.getpid():
                 self._exit_of = os.getpid()
                 at_exit.register(self.stop)
             log.info("endpoint %s takes runs at %s", self.endpoint.name, self.endpoint.path)
             return self._opened
+
+    def _with_another_pool(self, opened: Opened) -> Opened:
+        """After a stop that not all runs heeded: these keep theirs until they end."""
+        self._leaving = [pool for pool in (*self._leaving, opened.pool) if pool.held or not pool.close(0)]
+        self._opened = replace(opened, pool=pool_of(self._options))
+        return self._opened
 
     def start(self) -> None:
         """Take runs again after a stop; nothing needs to be said before the first."""
@@ -226,24 +251,31 @@ class Core:
         with self._lock:
             if (opened := self._opened) is None:
                 return True
-            finished = opened.pool.close(self._grace if grace is None else grace.total_seconds())
-            if finished:
-                self._opened = None
+            leaving = list(self._leaving)
+        # Without the lock: it takes the grace time, and whoever is told to stop a second time must not wait for ever.
+        seconds = self._grace if grace is None else grace.total_seconds()
+        finished = all([opened.pool.close(seconds), *(pool.close(0) for pool in leaving)])
+        with self._lock:
+            if finished and self._opened is opened:
+                self._opened, self._leaving = None, []
                 forking.forget(self)
         log.info("endpoint stopped" if finished else "endpoint stopped, with runs still in its threads")
         return finished
 
     def after_fork_in_child(self) -> None:
         """The parent's threads are not here, nor is whoever held the lock. See `rota.upkeep.forking`."""
-        self._lock = threading.Lock()
-        self._opened = None
+        self._lock = threading.RLock()
+        self._opened, self._leaving = None, []
+        if self._options.keys is not None:
+            self._options.keys.after_fork_in_child()
         self._failed_at = None
 
     def trouble(self) -> list[str]:
         """Why it is not well, a sentence each; none where it is, or has not been needed yet."""
         if self._stopping:
             return ["the server is stopping"]
-        causes = [] if (opened := self._opened) is None else opened.pool.trouble(self._grace)
+        pools = [*self._leaving, *([] if (opened := self._opened) is None else [opened.pool])]
+        causes = [trouble for pool in pools for trouble in pool.trouble(self._grace)]
         failed_at = self._failed_at
         if failed_at is not None and self._clock.monotonic() - failed_at < FORGIVEN:
             causes.append("its settings, keys or ledger cannot be found")

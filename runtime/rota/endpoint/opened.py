@@ -48,6 +48,8 @@ class Opened:
     ring: KeyRing
     runner: Runner
     pool: Pool
+    unshared: bool
+    """Whether other servers of the deployment know nothing of what runs here."""
 
 
 def open_(options: Options) -> Opened:
@@ -57,17 +59,28 @@ def open_(options: Options) -> Opened:
     try:
         known = backends.settings_of(options.manifest.name) if needs_settings else None
     except NoDeploymentError as error:
-        if given is None:
-            raise
+        if options.keys is None:
+            raise SettingsError(
+                f"{error}; the trigger believes in the ledger of endpoint {options.endpoint.name!r}, which only the "
+                f"deployment tells: set {settings.SETTINGS_VARIABLE} or {settings.STAGE_VARIABLE}. Without one, for "
+                "development: RotaMiddleware(..., keys=[...])"
+            ) from error
         known = None
         log.warning("there is no deployment (%s): this is for development, with one process", error)
     ring = given or KeyRing(backends.keys(_there(known)), clock.monotonic)
     ring.secrets()
-    ledger = options.ledger or _ledger(options, known)
+    shared = options.ledger or _ledger(options, known)
+    unshared = shared is None and (known is not None or not options.endpoint.ledger)
+    ledger = shared or _memory(options, unshared=unshared)
     _check(options.jobs, ledger)
     runner = Runner(options.manifest, clock=clock, ledger=ledger, chance=random.Random())
     logs.install()
-    return Opened(ring, runner, Pool(options.concurrency, f"endpoint {options.endpoint.name}", clock))
+    return Opened(ring, runner, pool_of(options), unshared)
+
+
+def pool_of(options: Options) -> Pool:
+    """Threads that are not started yet."""
+    return Pool(options.concurrency, f"endpoint {options.endpoint.name}", options.clock)
 
 
 def ring_of(given: Keys | None, clock: Clock) -> KeyRing | None:
@@ -89,15 +102,19 @@ def _there(known: Settings | None) -> Settings:
     return known
 
 
-def _ledger(options: Options, known: Settings | None) -> Ledger:
-    """That of the deployment; else what this process remembers."""
+def _ledger(options: Options, known: Settings | None) -> Ledger | None:
+    """That of the deployment."""
+    if known is None or not options.endpoint.ledger:
+        return None
+    # A request for each thread may be under way at once, and one of the renewer's.
+    connections = options.concurrency + 1
+    return backends.ledger(known, connections=connections, locks=options.locks, clock=options.clock)
+
+
+def _memory(options: Options, *, unshared: bool) -> Ledger:
+    """What this process remembers. Raises `SettingsError` where that would count for nothing."""
     endpoint, clock = options.endpoint, options.clock
-    if endpoint.ledger and known is not None:
-        # A request for each thread may be under way at once, and one of the renewer's.
-        connections = options.concurrency + 1
-        if (found := backends.ledger(known, connections=connections, locks=options.locks, clock=clock)) is not None:
-            return found
-    if known is not None or not endpoint.ledger:
+    if unshared:
         way_out = "deploy again: `cdk deploy`" if endpoint.ledger else f"endpoint {endpoint.name!r} has ledger=False"
         for job in options.jobs:
             if job.lock or job.unique:

@@ -79,7 +79,7 @@ class Pool:
         """
         with self._changed:
             if key in self._held:
-                raise AlreadyHereError
+                raise AlreadyHereError(self._held[key])
             if self._closed or len(self._held) >= self._size:
                 return None
             posted = Posted(key, self._place, self._clock)
@@ -181,4 +181,8 @@ class Pool:
 
 
 class AlreadyHereError(Exception):
-    """The run is in hand already."""
+    """The run is in hand already: as `posted`."""
+
+    def __init__(self, posted: Posted) -> None:
+        super().__init__(posted.key)
+        self.posted = posted

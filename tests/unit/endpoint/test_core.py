@@ -124,7 +124,20 @@ def test_a_stale_request_is_refused_and_no_reason_to_read_the_keys_again(site: S
     for _ in range(3):
         site.clock.advance(70)
         assert site.post(core, late=late).status == 401
+    assert read == []
+    assert site.post(core).status == 401
     assert len(read) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [("webhook-id", ""), ("webhook-timestamp", "soon"), ("webhook-signature", ""), ("webhook-signature", "v2,AAAA")],
+)
+def test_what_is_no_signed_request_has_nothing_read(site: Site, header: str, value: str) -> None:
+    site.declare()
+    core = site.core(keys=KeyRing(lambda: pytest.fail("it is read"), site.clock.monotonic))
+    assert site.ask(core, site.request().with_header(header, value)).status == 401
+    assert core.trouble() == [], "nor is anything opened"
 
 
 def test_a_new_key_counts_as_soon_as_a_request_is_signed_with_it(site: Site) -> None:

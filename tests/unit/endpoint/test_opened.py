@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rota import Endpoint, Lock, SettingsError, backends
 from rota.clock import Clock
+from rota.endpoint.core import Pending
 from rota.endpoint.replay import BoundedStore
 from rota.errors import NoDeploymentError
 from rota.ledger import Ledger
@@ -119,18 +121,83 @@ def test_a_provider_that_is_not_given_is_named(
     )
 
 
-def test_keys_of_the_environment_do_without_a_deployment(
+def test_keys_of_the_code_do_without_a_deployment(
+    site: Site, deployment: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    deployment.settings = NoDeploymentError("there is no parameter")
+    site.declare(lock=Lock(), timeout=None)
+    core = site.core(ledger=None)
+    assert site.post(core).status in (200, 202)
+    assert core.stop()
+    assert len(site.runs) == 1
+    assert "there is no deployment (there is no parameter): this is for development" in caplog.text
+
+
+def test_keys_of_the_environment_are_no_sign_of_development(
     site: Site, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     deployment.settings = NoDeploymentError("there is no parameter")
-    site.declare(lock=Lock())
+    site.declare()
     core = bare(site)
-    assert site.post(core).status == 503, "and without keys there is nothing to verify with"
+    assert site.post(core).status == 503, "without keys there is nothing to verify with"
     monkeypatch.setenv("ROTA_KEYS", KEYS)
     site.clock.advance(5)
-    assert [site.post(core).status for _ in range(2)] == [200, 200]
-    assert len(site.runs) == 1
-    assert "there is no deployment (there is no parameter): this is for development" in caplog.text
+    assert site.post(core).status == 503, "or the servers of a fleet would each remember their own runs"
+    assert core.trouble() == ["its settings, keys or ledger cannot be found"]
+    assert "there is no parameter; the trigger believes in the ledger of endpoint 'web'" in caplog.text
+    assert site.runs == []
+    deployment.settings = DEPLOYED
+    site.clock.advance(5)
+    assert site.post(core).status == 200
+    assert core.trouble() == []
+    assert len(site.ledger.list("work")[0]) == 1
+
+
+def test_keys_of_the_environment_are_enough_where_no_ledger_is_declared(
+    site: Site, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROTA_KEYS", KEYS)
+    site.declare(target=Endpoint(name="web", ledger=False))
+    assert site.post(bare(site)).status == 200
+    assert deployment.asked == []
+
+
+@pytest.mark.parametrize("ledger", [True, False])
+@pytest.mark.parametrize("timeout", [None, timedelta(seconds=56)])
+def test_without_a_ledger_what_would_be_asked_for_again_is_not_started(
+    site: Site, deployment: Deployment, caplog: pytest.LogCaptureFixture, ledger: bool, timeout: timedelta | None
+) -> None:
+    deployment.settings = Settings(manifest="shop", stage="default", queues={}, keys=ARN)
+    web = Endpoint(name="web", ledger=ledger)
+    site.declare(target=web, timeout=timeout)
+    site.declare("harmless", target=web, timeout=timeout, idempotent=True)
+    core = bare(site)
+    answer = site.post(core)
+    assert (answer.status, answer.said) == (503, {"title": "Service Unavailable", "status": 503})
+    assert "retry-after" not in answer.headers, "a deploy changes it, and nothing sooner"
+    assert "job work, run r1 is not started: endpoint web has no ledger" in caplog.text
+    assert "timeout=" in caplog.text
+    assert core.trouble() == []
+    assert site.post(core, site.run_of(job="harmless")).status == 202
+    assert core.stop()
+    assert [run.job for run in site.runs] == ["harmless"]
+
+
+def test_without_a_ledger_what_takes_longer_than_it_may_has_an_unknown_outcome(
+    site: Site, deployment: Deployment
+) -> None:
+    gate = site.gate()
+    site.declare(target=Endpoint(name="web", ledger=False), handle=gate)
+    core, request = bare(site), site.request()
+    first = core.take(request.headers, request.body)
+    gate.wait_until_in()
+    again = core.take(request.headers, request.body)
+    assert isinstance(first, Pending)
+    assert isinstance(again, Pending)
+    assert first.late.status == again.late.status == 504, "202 would have another server asked, which knows nothing"
+    gate.may_go.set()
+    assert [one.answer.result(10).status for one in (first, again)] == [200, 200]
+    assert len(gate.runs) == 1
 
 
 def test_settings_that_cannot_be_read_now_are_no_sign_of_development(

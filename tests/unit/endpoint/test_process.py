@@ -39,7 +39,8 @@ def heeding(run):
     say("told", run.stop_event.wait(20))
 
 web = Endpoint(name="web", ledger=False)
-jobs = [Job(name=name, handler=f"application:{name}", target=web) for name in ("slow", "deaf", "quick", "heeding")]
+names = ("slow", "deaf", "quick", "heeding")
+jobs = [Job(name=name, handler=f"application:{name}", target=web, idempotent=True) for name in names]
 app = RotaMiddleware(None, manifest=Manifest(name="shop", jobs=jobs), grace=timedelta(seconds=%(grace)s))
 
 def post(job, run="r1"):
@@ -78,6 +79,28 @@ def test_what_runs_longer_than_the_grace_time_is_told(tmp_path: Path) -> None:
     assert said_by(tmp_path, "post('heeding')", grace=0.1) == ["202 Accepted", "told True"]
 
 
+def test_a_second_signal_while_the_first_ones_stop_waits_ends_the_process(tmp_path: Path) -> None:
+    script = """
+    import signal, threading
+    def ends(*_):
+        say("stop")
+        if once.acquire(blocking=False):
+            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+            app.stop()
+        else:
+            say(app.stop(), "second")
+            sys.exit()
+    once = threading.Semaphore(1)
+    signal.signal(signal.SIGTERM, ends)
+    post("heeding")
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(20)
+    """
+    said = said_by(tmp_path, script, grace=1)
+    assert said[:3] == ["202 Accepted", "stop", "stop"]
+    assert "True second" in said
+
+
 def test_what_does_not_heed_keeps_no_process_alive(tmp_path: Path) -> None:
     script = """
     from rota.endpoint import pool
@@ -85,6 +108,32 @@ def test_what_does_not_heed_keeps_no_process_alive(tmp_path: Path) -> None:
     post("deaf")
     """
     assert sorted(said_by(tmp_path, script, grace=0.1)) == ["202 Accepted", "in"]
+
+
+def test_a_fork_while_another_thread_opens_leaves_the_child_able_to(tmp_path: Path) -> None:
+    script = """
+    import application, threading
+    from rota.keys import KeyRing
+    text, reading, may_go = os.environ.pop("ROTA_KEYS"), threading.Event(), threading.Event()
+    def read():
+        reading.set()
+        may_go.wait()
+        return text
+    keys = KeyRing(read, time.monotonic)
+    application.app = RotaMiddleware(None, manifest=Manifest(name="shop", jobs=jobs), keys=keys)
+    opener = threading.Thread(target=post, args=("quick", "parent"))
+    opener.start()
+    reading.wait()
+    if not (child := os.fork()):
+        may_go.set()
+        post("quick", "child")
+        sys.exit()
+    assert os.waitpid(child, 0)[1] == 0
+    may_go.set()
+    opener.join()
+    """
+    said = said_by(tmp_path, script)
+    assert [line for line in said if line.startswith("quick")] == ["quick child", "quick parent"]
 
 
 def test_a_server_that_forks_runs_in_each_child(tmp_path: Path) -> None:

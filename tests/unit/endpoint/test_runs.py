@@ -10,6 +10,7 @@ import pytest
 
 import rota
 from rota import Cron, GiveUp, LedgerError, Retry, Run
+from rota.endpoint import pool as pools
 from rota.endpoint.core import Core, Pending
 from rota.ledger import State
 
@@ -179,6 +180,31 @@ def test_a_stop_takes_nothing_new_and_lets_what_runs_finish(site: Site) -> None:
     stopping.join(10)
     assert isinstance(first, Pending)
     assert first.answer.result(10).status == 200
+    assert len(gate.runs) == 1
+
+
+def test_after_a_stop_that_a_run_did_not_heed_others_are_taken_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "LAST_WORDS", 0.05)
+    gate = site.gate()
+    site.declare(handle=gate, timeout=None)
+    site.declare("quick")
+    core = site.core()
+    assert site.post(core).status == 202
+    gate.wait_until_in()
+    assert not core.stop(timedelta())
+    core.start()
+    assert site.post(core, site.run_of("r2", "quick")).status == 200
+    assert core.trouble() == []
+    assert site.post(core).status == 202, "it still runs"
+    site.clock.advance(25)
+    assert "told to stop 25 s ago" in core.trouble()[0], "what does not heed is still seen"
+    assert not core.stop(timedelta())
+    gate.may_go.set()
+    while not core.stop():
+        pass
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("rota-post")]
     assert len(gate.runs) == 1
 
 
