@@ -34,6 +34,8 @@ class Fleet:
             return NoAnswer("no server is healthy")
         roll_call = RollCall(job=part.job, endpoint=name, asked=there, run=part.run)
         runs = [letter(one) for one in of_servers(part, there)]
+        if not all(one.fits for one in runs):
+            return NoAnswer("its parts would be too large for the queue", most=0)
         self._queue.send([*runs, Letter(body=roll_call.encode(), delay=ROLL_CALL_AFTER)])
         metrics = {"Servers": len(there)}
         self._telemetry.tell("every server", metrics=metrics, job=part.job, run=part.run, endpoint=name, asked=there)

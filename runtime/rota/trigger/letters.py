@@ -1,5 +1,7 @@
 """What the trigger sends to queues: messages again, and dead letters that say why and are ready to run again."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
@@ -30,12 +32,20 @@ class Letter(NamedTuple):
         """What it counts towards `MAX_BYTES`."""
         return len(self.body.encode()) + sum(len(text.encode()) + _ATTRIBUTE_BYTES for text in self.attributes.values())
 
+    @property
+    def fits(self) -> bool:
+        """Whether SQS takes it."""
+        return self.weight <= MAX_BYTES
 
-def letter(envelope: Envelope, *, delay: int = 0, attributes: dict[str, str] | None = None) -> Letter:
-    """The message of an envelope; without its last error where SQS would not take it with."""
+
+def letter(envelope: Envelope, *, delay: int = 0, attributes: Mapping[str, str] | None = None) -> Letter:
+    """The message of an envelope: where it would be too heavy, shorter, and then without its last error. Ask
+    `fits` of one that may still be too heavy: the run came in a message that it all but filled."""
     made = Letter(body=envelope.encode(), attributes=attributes or {}, delay=delay)
-    if envelope.error is not None and made.weight > MAX_BYTES:
-        return made._replace(body=replace(envelope, error=None).encode())
+    if not made.fits:
+        made = made._replace(body=_short(made.body))
+    if not made.fits and envelope.error is not None:
+        made = made._replace(body=_short(replace(envelope, error=None).encode()))
     return made
 
 
@@ -59,26 +69,41 @@ def dead(envelope: Envelope, reason: str, *, status: int | None = None, error: s
         redriven_by=None,
         error=printable(error) or envelope.error,
     )
-    return letter(again, attributes=attributes)
+    return _cut(letter(again, attributes=attributes))
 
 
 def dead_as_it_came(body: str, reason: str, envelope: Envelope | None = None) -> Letter:
     """A message for the dead letters that cannot be read, or not be posted."""
-    return Letter(body=body, attributes=_attributes(reason, envelope, {}))
+    return _cut(Letter(body=body, attributes=_attributes(reason, envelope, {})))
 
 
 def printable(text: str, length: int = LENGTH) -> str:
     """The beginning, without what SQS refuses: control characters, lone surrogates, the last two of the basic plane.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
-    return "".join(
-        c if c in "\t\n\r" or (c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff") else "?"
-        for c in text[:length]
-    )
+    return re.sub(_REFUSED, "?", text[:length])
+
+
+_REFUSED = "[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
+
+
+def _short(body: str) -> str:
+    """The same JSON, with no more of it escaped than has to be."""
+    text = json.dumps(json.loads(body), separators=(",", ":"), ensure_ascii=False)
+    return re.sub(_REFUSED, lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _cut(made: Letter) -> Letter:
+    """With as many of its attributes as fit beside the body."""
+    attributes = dict(made.attributes)
+    while attributes and not made.fits:
+        attributes.popitem()
+        made = made._replace(attributes=attributes)
+    return made
 
 
 def _attributes(reason: str, envelope: Envelope | None, rest: Mapping[str, str]) -> dict[str, str]:
-    """What stands beside a dead letter; SQS refuses empty texts."""
-    said = {"rota.reason": reason, **rest}
+    """What stands beside a dead letter, what matters most first; SQS refuses empty texts."""
+    said = {"rota.reason": reason}
     if envelope is not None:
         said |= {"rota.job": envelope.job, "rota.run": envelope.run or "", "rota.attempts": str(envelope.attempt)}
-    return {name: printable(text) for name, text in said.items() if text}
+    return {name: printable(text) for name, text in {**said, **rest}.items() if text}

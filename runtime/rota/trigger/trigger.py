@@ -64,7 +64,10 @@ class Trigger:
     def _split_up(self, record: Mapping[str, Any], parts: list[Part]) -> bool:
         """Each part as a message of its own: all of them, or the message comes again, and they with the same ids."""
         runs = [part for part in parts if isinstance(part, Envelope)]
-        self._queue.send([letter(run) for run in runs])
+        letters = [letter(run) for run in runs]
+        if not all(one.fits for one in letters):
+            return self._bury(record, Unfit(body=record["body"], reason="its parts would be too large for the queue"))
+        self._queue.send(letters)
         for part in parts:
             if isinstance(part, Unfit):
                 self._bury(record, part)
@@ -74,7 +77,9 @@ class Trigger:
         return True
 
     def _bury(self, record: Mapping[str, Any], part: Unfit) -> bool:
-        self._queue.bury(dead_as_it_came(part.body, part.reason, part.envelope))
+        made = dead_as_it_came(part.body, part.reason, part.envelope)
+        # Written anew it can be too large; as it came, SQS has taken it.
+        self._queue.bury(made if made.fits else dead_as_it_came(record["body"], part.reason, part.envelope))
         self.telemetry.tell(
             "dead-lettered",
             "ERROR",
@@ -92,7 +97,7 @@ class Trigger:
         endpoint = self._config.endpoints.get(endpoint_of(name))
         if unposted := not_due(delivery, time.time()) or too_late(delivery, endpoint, time.time()):
             self._tell(record, part, unposted)
-            return self._settle(record, unposted)
+            return self._settle(record, part, unposted)
         began = time.monotonic()
         every = server_of(name) == EVERY
         came = self._fleet.ask_every(part, endpoint_of(name)) if every else self._post(part, name, remaining)
@@ -102,7 +107,7 @@ class Trigger:
         metrics = {} if every else {"Posted": 1, "Duration": round((time.monotonic() - began) * 1000, 1)}
         # Told first: should SQS not answer, this is what is known of it.
         self._tell(record, part, verdict, metrics, came.status if isinstance(came, Answer) else None)
-        return self._settle(record, verdict)
+        return self._settle(record, part, verdict)
 
     def _post(self, part: Envelope, name: str, remaining: Remaining) -> Answer | NoAnswer | None:
         """What came of it; None where the server that it is for has left."""
@@ -114,18 +119,21 @@ class Trigger:
         server = server_of(name)
         try:
             place = Place.of(endpoint) if server is None else self._fleet.place(endpoint, server)
-            body = replace(part, post=None, endpoint=name, not_before=None, handed_back_at=None).encode()
-            came = self._poster.post(place, message_id(part, name), body.encode(), remaining)
+            said = letter(replace(part, post=None, endpoint=name, not_before=None, handed_back_at=None)).body
+            came = self._poster.post(place, message_id(part, name), said.encode(), remaining)
         except AwsError as error:
             came = NoAnswer(str(error))
         silent = server is not None and isinstance(came, NoAnswer) and not came.begun
         return None if silent and self._fleet.has_left(part, name) else came
 
-    def _settle(self, record: Mapping[str, Any], verdict: Verdict) -> bool:
+    def _settle(self, record: Mapping[str, Any], part: Envelope, verdict: Verdict) -> bool:
         """Do with the message as the verdict has it; whether it is done with."""
         settle = verdict.settle
         if isinstance(settle, Hide):
             return self._hide(record, settle.seconds)
+        if isinstance(settle, SendAgain | DeadLetter) and not settle.letter.fits:
+            why = f"too large to be written again: {verdict.reason}"
+            return self._bury(record, Unfit(body=record["body"], reason=why, envelope=part))
         if isinstance(settle, SendAgain):
             self._queue.send([settle.letter])
         elif isinstance(settle, DeadLetter):
