@@ -80,14 +80,15 @@ class Trigger:
         made = dead_as_it_came(part.body, part.reason, part.envelope)
         # Written anew it can be too large; as it came, SQS has taken it.
         self._queue.bury(made if made.fits else dead_as_it_came(record["body"], part.reason, part.envelope))
+        # No dimension is empty: CloudWatch would drop the metric.
         self.telemetry.tell(
             "dead-lettered",
             "ERROR",
             {"DeadLettered": 1},
             message=record["messageId"],
-            job=part.envelope.job if part.envelope else "",
+            job=part.envelope.job if part.envelope else "unknown",
             run=part.envelope.run if part.envelope else None,
-            endpoint="",
+            endpoint="unknown",
             reason=part.reason,
         )
         return True

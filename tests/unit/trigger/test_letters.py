@@ -133,3 +133,10 @@ def test_so_is_what_is_too_large_to_be_split(trigger: Any, record: Any, said: di
     assert trigger(queue, Poster(Answer(200))).handle(record(body, id="m" * 100), lambda: 90.0)
     assert queue.sent == []
     assert [made.body for made in queue.buried] == [body]
+
+
+def test_what_cannot_be_read_is_counted_too(trigger: Any, record: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert trigger(Queue(), Poster(Answer(200))).handle(record("nonsense"), lambda: 90.0)
+    line = json.loads(capsys.readouterr().out)
+    # CloudWatch drops a metric with an empty dimension.
+    assert (line["DeadLettered"], line["job"], line["endpoint"]) == (1, "unknown", "unknown")
