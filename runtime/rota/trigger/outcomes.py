@@ -3,7 +3,8 @@
 Seconds are since 1970 where they are a time.
 """
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -32,21 +33,28 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-v
 FRESH, MANY = 3600.0, 200
 """For how long, and how often, the same message asks whether a run still runs; then a new one does."""
 OLDEST = 6 * 86_400.0
-"""The queue keeps a message for 7 days: one that is older than this has to end."""
-RUNNING_SINCE = "rota.running_since"
-"""The message attribute of a run that a server has once said runs."""
+"""The queue keeps a message for 7 days: a run that takes longer than this has to end."""
+ASK_WITHIN = 3600.0
+"""However long a server says that a run still runs, it is asked again after so many seconds."""
+RUNNING_SINCE, UNKNOWN_SINCE, FIRST_SENT = "rota.running_since", "rota.unknown_since", "rota.first_sent"
+"""Message attributes, each an instant: since when a server has said that the run runs; since when nobody knows whether
+it has begun; and since when the same attempt has been tried, where its message was sent anew since."""
 
 
 class Delivery(NamedTuple):
     """One delivery of a message that is to be posted to one endpoint."""
 
     envelope: Envelope
+    endpoint: EndpointConfig | None
+    """None where the trigger does not know it."""
+    now: float
     sent_at: float
     """When the message was sent."""
     received: int = 1
     """How often it has been delivered, this time included."""
-    running_since: float | None = None
-    """Since when a server says that it runs, if one has."""
+    marks: Mapping[str, float] = {}
+    """What stands beside the envelope, by the names of these attributes."""
+    chance: Callable[[], float] = random.random
 
     @property
     def post(self) -> Post:
@@ -57,17 +65,43 @@ class Delivery(NamedTuple):
     @property
     def start_deadline(self) -> float | None:
         """Its job's, in seconds, which is for the first start of a run alone."""
-        first = self.envelope.attempt == 1 and not self.envelope.redrives and self.running_since is None
+        first = self.envelope.attempt == 1 and not self.envelope.redrives and RUNNING_SINCE not in self.marks
         return self.post.start_deadline if first else None
+
+    @property
+    def tried_since(self) -> float:
+        """Since when it is tried in vain, which the limits are counted from."""
+        if FIRST_SENT in self.marks:
+            return self.marks[FIRST_SENT]
+        if RUNNING_SINCE in self.marks:
+            return self.now
+        due = self.envelope.not_before
+        return max(self.sent_at, due.timestamp() if due else 0)
 
     @property
     def starts_until(self) -> float:
         """Until when it is tried to start it."""
-        deadline = self.start_deadline
+        deadline, since = self.start_deadline, self.tried_since
         if deadline is None:
-            return self.sent_at + LIMIT
+            return since + LIMIT
         due = self.envelope.scheduled_at or self.envelope.enqueued_at
-        return min((due.timestamp() if due else self.sent_at) + deadline, self.sent_at + OLDEST)
+        return min((due.timestamp() if due else since) + deadline, since + OLDEST)
+
+    @property
+    def begun(self) -> bool:
+        """Whether it runs, or may have run."""
+        return RUNNING_SINCE in self.marks or UNKNOWN_SINCE in self.marks
+
+    @property
+    def old(self) -> bool:
+        """Whether to go on with a new message."""
+        return self.now - self.sent_at >= FRESH or self.received >= MANY
+
+    def again(self, wait: float, *, anew: bool = False, **marks: float) -> "Hide | SendAgain":
+        """The same message after so many seconds; a new one for more marks, or where SQS cannot hide it for so long."""
+        if not anew and wait <= LONGEST_HIDDEN:
+            return Hide(_whole(wait))
+        return _send(self.envelope, wait, self.now, {FIRST_SENT: self.tried_since, **self.marks, **marks})
 
 
 class Delete(NamedTuple):
@@ -101,158 +135,123 @@ class Verdict(NamedTuple):
     settle: Delete | Hide | SendAgain | DeadLetter
 
 
-Chance = Callable[[], float]
-"""From 0 to 1, as `random.random`."""
-
-
-def judge(  # noqa: PLR0911 - one for each row of the table
-    came: Answer | NoAnswer, delivery: Delivery, endpoint: EndpointConfig | None, *, now: float, chance: Chance
-) -> Verdict:
-    """The verdict. `endpoint` is None where the trigger does not know it."""
+def judge(came: Answer | NoAnswer, d: Delivery) -> Verdict:  # noqa: PLR0911 - one for each row of the table
+    """The verdict on what came of a post."""
     if isinstance(came, NoAnswer):
-        if came.begun and endpoint:
-            return _unknown(came.reason, None, delivery, endpoint, now=now, chance=chance)
-        return _not_started(came.reason, delivery, now, chance, most=came.most)
+        return _unknown(came.reason, d) if came.begun else _not_started(came.reason, d, most=came.most)
     status = came.status
-    report = Report.of(came.body, delivery.envelope.job)
+    report = Report.of(came.body, d.envelope.job)
     reason = f"the endpoint answered {status}"
     if 200 <= status < 300 and status != 202:
         return Verdict("Succeeded", report.reason or reason, Delete())
-    if status == 202 and endpoint:
-        return _running(came, delivery, endpoint, now)
+    if status == 202 and d.endpoint:
+        return _running(came, d, d.endpoint)
     if status == 500:
-        return _failed(report, came, delivery, now, chance)
+        return _failed(report, came, d)
     if status in (503, 429, 401):
-        return _not_started(reason, delivery, now, chance, came=came)
+        return _not_started(reason, d, came)
     if status in (404, 408, 421, 425):
-        return _not_started(reason, delivery, now, chance, came=came, most=UNKNOWN_THERE)
+        return _not_started(reason, d, came, most=UNKNOWN_THERE)
     if 300 <= status < 500:
-        error = _beginning(came)
-        why = f"the endpoint answered {status}, and will never accept it"
-        return Verdict("NotStarted", why, DeadLetter(dead(delivery.envelope, why, status=status, error=error)))
-    return _unknown(reason, came, delivery, endpoint, now=now, chance=chance)
+        return _ended("NotStarted", f"{reason}, and will never accept it", d, came)
+    return _unknown(reason, d, came)
 
 
-def not_due(delivery: Delivery, now: float) -> Verdict | None:
+def not_due(d: Delivery) -> Verdict | None:
     """What to do with a message whose time has not come; None for any other."""
-    moment = delivery.envelope.not_before
-    if moment is None or moment.timestamp() <= now:
+    due = d.envelope.not_before
+    wait = due.timestamp() - d.now if due else 0
+    if wait <= 0:
         return None
-    wait = moment.timestamp() - now
     # A new one from time to time: the queue must not forget it before its time comes.
-    fresh = now - delivery.sent_at < OLDEST / 6
-    again = Hide(_whole(wait)) if fresh else SendAgain(letter(delivery.envelope, delay=_whole(wait, MAX_DELAY)))
-    return Verdict(None, "not due yet", again)
+    fresh = d.now - d.sent_at < OLDEST / 6
+    return Verdict(None, "not due yet", Hide(_whole(wait)) if fresh else _send(d.envelope, wait, d.now, d.marks))
 
 
-def too_late(delivery: Delivery, endpoint: EndpointConfig | None, now: float) -> Verdict | None:
+def too_late(d: Delivery) -> Verdict | None:
     """What to do with a message that came behind its start deadline, for servers that do not know that; None for any
     other. Those with a ledger know, and put on record that it is skipped."""
-    posted = delivery.received > 1 or delivery.envelope.not_before is not None
-    if endpoint is None or endpoint.ledger or posted or delivery.start_deadline is None:
+    posted = d.received > 1 or d.marks or d.envelope.not_before is not None
+    if d.endpoint is None or d.endpoint.ledger or posted or d.start_deadline is None or d.now < d.starts_until:
         return None
-    return None if now < delivery.starts_until else _ended("NotStarted", "not started in time", delivery, None)
+    return _ended("NotStarted", "not started in time", d)
 
 
-def _running(came: Answer, delivery: Delivery, endpoint: EndpointConfig, now: float) -> Verdict:
-    since = delivery.running_since if delivery.running_since is not None else now
-    envelope = delivery.envelope
-    if now - since > OLDEST:
+def _running(came: Answer, d: Delivery, endpoint: EndpointConfig) -> Verdict:
+    since = d.marks.get(RUNNING_SINCE, d.now)
+    if d.now - since > OLDEST:
         why = f"it is said to run since {instant_text(_moment(since))}: longer than a queue keeps a message"
-        return Verdict(None, why, DeadLetter(dead(envelope, why, status=202)))
-    usual = endpoint.lease + MARGIN
-    wait = max(usual if came.retry_after is None else came.retry_after, LEAST_WAIT)
-    # A run that has begun is not bound to its start deadline any more; and what asks for hours needs a new message,
-    # for the queue counts deliveries, and days.
-    known = delivery.start_deadline is None
-    if known and now - delivery.sent_at < FRESH and delivery.received < MANY:
-        return Verdict(None, "it runs", _later(delivery, wait, now))
-    return Verdict(None, "it runs", SendAgain(_delayed(envelope, wait, now, since)))
+        return _ended(None, why, d, came)
+    usual = endpoint.lease + MARGIN if came.retry_after is None else came.retry_after
+    wait = min(max(usual, LEAST_WAIT), ASK_WITHIN)
+    # What was tried before it ran does not count any more; and what asks for hours needs a new message, for the queue
+    # counts deliveries, and days.
+    if set(d.marks) == {RUNNING_SINCE} and not d.old:
+        return Verdict(None, "it runs", d.again(wait))
+    return Verdict(None, "it runs", _send(d.envelope, wait, d.now, {RUNNING_SINCE: since}))
 
 
-def _failed(report: Report, came: Answer, delivery: Delivery, now: float, chance: Chance) -> Verdict:
+def _failed(report: Report, came: Answer, d: Delivery) -> Verdict:
     """An attempt has failed. The next, while there is one."""
-    ran = report.of_run(delivery.envelope)
+    ran = report.of_run(d.envelope)
+    tried = ran.attempt
     error = report.error or _beginning(came) or "the endpoint answered 500"
     reason = report.reason or "the attempt failed"
-    attempts_left = delivery.envelope.attempt < delivery.post.attempts
-    if report.final or (report.again_in is None and not attempts_left):
-        why = reason if report.final else f"{reason}; it has had {delivery.envelope.attempt} attempts"
-        return Verdict(
-            "Failed", why, DeadLetter(dead(ran, why, status=came.status, error=error, traceback=report.traceback))
-        )
-    tried = delivery.envelope.attempt
-    wait = report.again_in if report.again_in is not None else _doubled(FIRST_RETRY, tried, chance)
+    if report.final or (report.again_in is None and tried >= d.post.attempts):
+        why = reason if report.final else f"{reason}; it has had {tried} attempts"
+        made = dead(ran, why, status=came.status, error=error, traceback=report.traceback)
+        return Verdict("Failed", why, DeadLetter(made))
+    wait = report.again_in if report.again_in is not None else _doubled(FIRST_RETRY, tried, d)
     following = report.attempt if report.attempt is not None and report.attempt > tried else tried + 1
-    again = replace(ran, attempt=following, error=printable(error), not_before=None, handed_back_at=None)
-    return Verdict("Failed", reason, SendAgain(_delayed(again, wait, now)))
+    again = replace(ran, attempt=following, error=printable(error), handed_back_at=None)
+    return Verdict("Failed", reason, _send(again, wait, d.now, {}))
 
 
-def _not_started(
-    reason: str,
-    delivery: Delivery,
-    now: float,
-    chance: Chance,
-    *,
-    came: Answer | None = None,
-    most: float | None = None,
-) -> Verdict:
+def _not_started(reason: str, d: Delivery, came: Answer | None = None, *, most: float | None = None) -> Verdict:
     """By the backoff, until its start deadline."""
-    ends = delivery.starts_until
+    ends = d.starts_until
     if most is not None:
-        ends = min(ends, delivery.sent_at + most)
-    if now >= ends:
-        return _ended("NotStarted", f"not started in time: {reason}", delivery, came)
-    wait = max(_doubled(FIRST_WAIT, delivery.received, chance), (came and came.retry_after) or 0)
-    # Not past its end, at which it is tried once more.
-    return Verdict("NotStarted", reason, _later(delivery, min(wait, ends - now), now))
+        ends = min(ends, d.tried_since + most)
+    if d.now >= ends:
+        metric, why = ("Unknown", "outcome unknown") if d.begun else ("NotStarted", "not started in time")
+        return _ended(metric, f"{why}: {reason}", d, came)
+    wait = max(_doubled(FIRST_WAIT, d.received, d), (came and came.retry_after) or 0)
+    # Of one that runs, it is known from now on that it is looked for. Not past its end: then it is tried once more.
+    looked_for = RUNNING_SINCE in d.marks and FIRST_SENT not in d.marks
+    return Verdict("NotStarted", reason, d.again(min(wait, ends - d.now), anew=looked_for))
 
 
-def _unknown(
-    reason: str,
-    came: Answer | None,
-    delivery: Delivery,
-    endpoint: EndpointConfig | None,
-    *,
-    now: float,
-    chance: Chance,
-) -> Verdict:
+def _unknown(reason: str, d: Delivery, came: Answer | None = None) -> Verdict:
     """It may have run. Asked again with the same id, once it cannot run any more, where that does no harm."""
     why = f"outcome unknown: {reason}"
-    if endpoint is None or not (endpoint.ledger or delivery.post.idempotent):
-        return _ended("Unknown", why, delivery, came)
-    wait = delivery.post.timeout or endpoint.lease
+    if d.endpoint is None or not (d.endpoint.ledger or d.post.idempotent):
+        return _ended("Unknown", why, d, came)
+    wait = d.post.timeout or d.endpoint.lease
     # The ledger knows whether it still runs: then nobody has to wait for the end of a long timeout.
-    wait = (min(wait, endpoint.lease) if endpoint.ledger else wait) + MARGIN
+    wait = (min(wait, d.endpoint.lease) if d.endpoint.ledger else wait) + MARGIN
+    asked = UNKNOWN_SINCE in d.marks
     # Its deadline, and time to ask once more what became of the last post before it.
-    if delivery.received > 1 and now >= delivery.starts_until + wait:
-        return _ended("Unknown", why, delivery, came)
-    return Verdict("Unknown", why, _later(delivery, max(wait, _doubled(FIRST_WAIT, delivery.received, chance)), now))
+    if asked and d.now >= d.starts_until + wait:
+        return _ended("Unknown", why, d, came)
+    wait = max(wait, _doubled(FIRST_WAIT, d.received, d))
+    return Verdict("Unknown", why, d.again(wait) if asked else d.again(wait, anew=True, **{UNKNOWN_SINCE: d.now}))
 
 
-def _ended(metric: str, why: str, delivery: Delivery, came: Answer | None) -> Verdict:
+def _ended(metric: str | None, why: str, d: Delivery, came: Answer | None = None) -> Verdict:
     status, error = (came.status, _beginning(came)) if came else (None, "")
-    return Verdict(metric, why, DeadLetter(dead(delivery.envelope, why, status=status, error=error)))
+    return Verdict(metric, why, DeadLetter(dead(d.envelope, why, status=status, error=error)))
 
 
-def _later(delivery: Delivery, wait: float, now: float) -> Hide | SendAgain:
-    """The same message after so many seconds: for longer than SQS hides one, a new one."""
-    if wait <= LONGEST_HIDDEN:
-        return Hide(_whole(wait))
-    return SendAgain(_delayed(delivery.envelope, wait, now, delivery.running_since))
+def _send(envelope: Envelope, wait: float, now: float, marks: Mapping[str, float]) -> SendAgain:
+    """The message of an envelope, for so many seconds later."""
+    attributes = {name: instant_text(_moment(since)) for name, since in marks.items()}
+    envelope = replace(envelope, not_before=_moment(now + wait) if wait > MAX_DELAY else None)
+    return SendAgain(letter(envelope, delay=_whole(wait, MAX_DELAY, least=0), attributes=attributes))
 
 
-def _delayed(envelope: Envelope, wait: float, now: float, since: float | None = None) -> Letter:
-    """The message of an envelope, for so many seconds later; `since` is when it began to run, where it runs."""
-    attributes = None if since is None else {RUNNING_SINCE: instant_text(_moment(since))}
-    if wait > MAX_DELAY:
-        envelope = replace(envelope, not_before=_moment(now + wait))
-    return letter(envelope, delay=_whole(wait, MAX_DELAY, least=0), attributes=attributes)
-
-
-def _doubled(first: float, times: int, chance: Chance) -> float:
+def _doubled(first: float, times: int, d: Delivery) -> float:
     # Capped in the exponent too: a power of two overflows.
-    return float(min(first * 2.0 ** (min(times, 30) - 1), LONGEST_WAIT)) * (1 - 0.5 * chance())
+    return float(min(first * 2.0 ** (min(times, 30) - 1), LONGEST_WAIT)) * (1 - 0.5 * d.chance())
 
 
 def _whole(wait: float, most: int = LONGEST_HIDDEN, *, least: int = 1) -> int:

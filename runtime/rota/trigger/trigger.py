@@ -1,6 +1,6 @@
 """What the trigger does with one message: split it, post it, or call the roll."""
 
-import random
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,7 +13,9 @@ from rota.trigger.config import TriggerConfig
 from rota.trigger.fleet import ROLL_CALL_AFTER, Fleet
 from rota.trigger.letters import dead_as_it_came, letter
 from rota.trigger.outcomes import (
+    FIRST_SENT,
     RUNNING_SINCE,
+    UNKNOWN_SINCE,
     UNKNOWN_THERE,
     DeadLetter,
     Delivery,
@@ -94,9 +96,12 @@ class Trigger:
         return True
 
     def _run(self, record: Mapping[str, Any], part: Envelope, remaining: Remaining) -> bool:
-        delivery, name = _delivery(record, part), _name(part)
+        name, now = _name(part), time.time()
         endpoint = self._config.endpoints.get(endpoint_of(name))
-        if unposted := not_due(delivery, time.time()) or too_late(delivery, endpoint, time.time()):
+        sent = record.get("attributes", {}).get("SentTimestamp")
+        sent_at = int(sent) / 1000 if sent else now
+        delivery = Delivery(part, endpoint, now, sent_at, _received(record), _marks(record))
+        if unposted := not_due(delivery) or too_late(delivery):
             self._tell(record, part, unposted)
             return self._settle(record, part, unposted)
         began = time.monotonic()
@@ -104,7 +109,7 @@ class Trigger:
         came = self._fleet.ask_every(part, endpoint_of(name)) if every else self._post(part, name, remaining)
         if came is None:
             return True
-        verdict = judge(came, delivery, endpoint, now=time.time(), chance=random.random)
+        verdict = judge(came, delivery._replace(now=time.time()))
         metrics = {} if every else {"Posted": 1, "Duration": round((time.monotonic() - began) * 1000, 1)}
         # Told first: should SQS not answer, this is what is known of it.
         self._tell(record, part, verdict, metrics, came.status if isinstance(came, Answer) else None)
@@ -185,19 +190,13 @@ def _name(part: Envelope) -> str:
     return part.post.endpoints[0]
 
 
-def _delivery(record: Mapping[str, Any], part: Envelope) -> Delivery:
-    sent = record.get("attributes", {}).get("SentTimestamp")
-    mark = record.get("messageAttributes", {}).get(RUNNING_SINCE, {}).get("stringValue")
-    try:
-        running_since = None if mark is None else read_instant(RUNNING_SINCE, mark).timestamp()
-    except EnvelopeError:  # not of this trigger
-        running_since = None
-    return Delivery(
-        envelope=part,
-        sent_at=int(sent) / 1000 if sent else time.time(),
-        received=_received(record),
-        running_since=running_since,
-    )
+def _marks(record: Mapping[str, Any]) -> dict[str, float]:
+    found = {}
+    for name in (RUNNING_SINCE, UNKNOWN_SINCE, FIRST_SENT):
+        said = record.get("messageAttributes", {}).get(name, {}).get("stringValue")
+        with contextlib.suppress(EnvelopeError):  # none, or not of this trigger
+            found[name] = read_instant(name, said).timestamp()
+    return found
 
 
 def _received(record: Mapping[str, Any]) -> int:

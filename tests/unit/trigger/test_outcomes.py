@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from rota.envelope import Envelope, Post
 from rota.trigger.config import EndpointConfig
 from rota.trigger.outcomes import (
+    FIRST_SENT,
     LIMIT,
     LONGEST_HIDDEN,
     OLDEST,
     RUNNING_SINCE,
+    UNKNOWN_SINCE,
     DeadLetter,
     Delete,
     Delivery,
@@ -30,6 +32,7 @@ from rota.trigger.request import Answer, NoAnswer
 
 NOW = datetime(2026, 11, 21, 11, 5, tzinfo=UTC).timestamp()
 HOUR = 3600.0
+MARKS = ("running_since", "unknown_since", "first_sent")
 
 
 def run(**changes: Any) -> Envelope:
@@ -47,9 +50,13 @@ def endpoint(*, ledger: bool) -> EndpointConfig:
 
 
 def judged(came: Answer | NoAnswer, *, ledger: bool = True, chance: float = 0.0, **changes: Any) -> Verdict:
-    said = {name: changes.pop(name) for name in ("sent_at", "received", "running_since") if name in changes}
-    delivery = Delivery(**{"envelope": run(**changes), "sent_at": NOW, **said})
-    return judge(came, delivery, endpoint(ledger=ledger), now=NOW, chance=lambda: chance)
+    said = {name: changes.pop(name) for name in ("now", "sent_at", "received") if name in changes}
+    marks = {f"rota.{name}": changes.pop(name) for name in MARKS if name in changes}
+    return judge(came, delivered(run(**changes), ledger=ledger, marks=marks, chance=lambda: chance, **said))
+
+
+def delivered(envelope: Envelope, *, ledger: bool = True, **said: Any) -> Delivery:
+    return Delivery(**{"envelope": envelope, "endpoint": endpoint(ledger=ledger), "now": NOW, "sent_at": NOW, **said})
 
 
 def reported(status: int = 500, **said: Any) -> Answer:
@@ -79,35 +86,49 @@ def test_what_is_done_is_deleted(status: int) -> None:
     assert judged(Answer(status)) == Verdict("Succeeded", f"the endpoint answered {status}", Delete())
 
 
-def test_a_run_that_runs_is_hidden_for_the_lease_or_as_long_as_it_says() -> None:
-    assert hidden(judged(Answer(202))) == 35
-    assert hidden(judged(Answer(202, retry_after=120.0))) == 120
+def marks(verdict: Verdict) -> dict[str, str]:
+    assert isinstance(verdict.settle, SendAgain), verdict
+    return dict(verdict.settle.letter.attributes)
+
+
+def test_a_run_that_runs_is_asked_for_after_the_lease_or_as_long_as_it_says() -> None:
+    known: dict[str, Any] = {"running_since": NOW - 50}
+    assert hidden(judged(Answer(202), **known)) == 35
+    assert hidden(judged(Answer(202, retry_after=120.0), **known)) == 120
     assert judged(Answer(202)).metric is None
 
 
-def test_it_is_not_asked_all_the_time_whatever_the_answer_says() -> None:
-    assert hidden(judged(Answer(202, retry_after=0.0))) == 5
+def test_it_is_not_asked_all_the_time_nor_once_a_year_whatever_the_answer_says() -> None:
+    assert hidden(judged(Answer(202, retry_after=0.0), running_since=NOW)) == 5
+    assert hidden(judged(Answer(202, retry_after=3e7), running_since=NOW)) == 3600
 
 
-def test_a_run_that_runs_is_not_ended_by_its_start_deadline() -> None:
-    late = {"scheduled_at": datetime.fromtimestamp(NOW - HOUR, UTC), "start_deadline": 60.0}
-    found = judged(Answer(202), **late)
-    # A message of its own knows that the deadline is kept: the next refusal must not end the run.
-    assert isinstance(found.settle, SendAgain)
-    assert found.settle.letter.attributes == {RUNNING_SINCE: "2026-11-21T11:05:00Z"}
-    assert found.settle.letter.delay == 35
+def test_that_it_runs_stands_in_a_message_of_its_own() -> None:
+    late: dict[str, Any] = {"scheduled_at": datetime.fromtimestamp(NOW - HOUR, UTC), "start_deadline": 60.0}
+    # It knows that the deadline is kept: the next refusal must not end the run. What was before does not count.
+    found = judged(Answer(202), first_sent=NOW - 7 * HOUR, unknown_since=NOW - HOUR, **late)
+    assert marks(found) == {RUNNING_SINCE: "2026-11-21T11:05:00Z"}
+    assert again(found)[1] == 35
     assert hidden(judged(Answer(202), running_since=NOW - 50, **late)) == 35
-    assert hidden(judged(Answer(503), running_since=NOW - 50, **late)) == 5
     assert isinstance(judged(Answer(503), **late).settle, DeadLetter)
+
+
+@pytest.mark.parametrize("came", [Answer(503), Answer(404), NoAnswer("no"), NoAnswer("cut", begun=True)])
+def test_a_run_that_runs_is_looked_for_from_when_it_is_missed(came: Answer | NoAnswer) -> None:
+    long_ago: dict[str, Any] = {"running_since": NOW - 20 * HOUR, "sent_at": NOW - 20 * HOUR}
+    found = judged(came, **long_ago)
+    missed = {FIRST_SENT: "2026-11-21T11:05:00Z", RUNNING_SINCE: "2026-11-20T15:05:00Z"}
+    assert {**marks(found), **missed} == marks(found)
+    assert isinstance(judged(came, first_sent=NOW - HOUR + 1, **long_ago).settle, Hide | SendAgain)
+    _, said = letter(judged(came, first_sent=NOW - 7 * HOUR, unknown_since=NOW - 7 * HOUR, **long_ago))
+    assert said["rota.reason"].startswith("outcome unknown: ")
 
 
 @pytest.mark.parametrize("asked", [{"sent_at": NOW - 2 * HOUR}, {"received": 500}])
 def test_what_asks_for_long_is_a_new_message_from_time_to_time(asked: dict[str, Any]) -> None:
     found = judged(Answer(202), running_since=NOW - 5 * HOUR, **asked)
-    envelope, delay = again(found)
-    assert (envelope, delay) == (run(), 35)
-    assert isinstance(found.settle, SendAgain)
-    assert found.settle.letter.attributes == {RUNNING_SINCE: "2026-11-21T06:05:00Z"}
+    assert again(found) == (run(), 35)
+    assert marks(found) == {RUNNING_SINCE: "2026-11-21T06:05:00Z"}
 
 
 def test_what_is_said_to_run_for_longer_than_a_queue_keeps_messages_is_a_dead_letter() -> None:
@@ -199,7 +220,32 @@ def test_the_backoff_ends_at_the_start_deadline_with_a_last_try_at_it() -> None:
 @pytest.mark.parametrize("changes", [{"attempt": 2}, {"redrives": 1}, {"running_since": NOW - 1}])
 def test_only_a_first_start_is_bound_to_the_deadline(changes: dict[str, Any]) -> None:
     due = datetime.fromtimestamp(NOW - HOUR, UTC)
-    assert hidden(judged(NoAnswer("no"), scheduled_at=due, start_deadline=60.0, **changes)) == 5
+    found = judged(NoAnswer("no"), scheduled_at=due, start_deadline=60.0, **changes)
+    assert isinstance(found.settle, Hide | SendAgain)
+
+
+@pytest.mark.parametrize("came", [Answer(503), Answer(404), NoAnswer("refused"), Answer(502)])
+def test_a_message_that_waited_for_its_time_has_all_its_time_from_then(came: Answer | NoAnswer) -> None:
+    due: dict[str, Any] = {
+        "not_before": datetime.fromtimestamp(NOW - 1, UTC),
+        "sent_at": NOW - 20 * HOUR,
+        "attempt": 2,
+        "received": 2,
+    }
+    assert isinstance(judged(came, **due).settle, Hide | SendAgain)
+
+
+@pytest.mark.parametrize("came", [Answer(503), NoAnswer("refused"), Answer(502), Answer(404)])
+def test_a_message_sent_anew_has_no_time_anew(came: Answer | NoAnswer) -> None:
+    renewed: dict[str, Any] = {"first_sent": NOW - 12 * HOUR, "unknown_since": NOW - 12 * HOUR}
+    assert isinstance(judged(came, **renewed).settle, DeadLetter)
+    # Nor by the time that it waits for.
+    waited: dict[str, Any] = {**renewed, "not_before": datetime.fromtimestamp(NOW - 1, UTC)}
+    assert isinstance(judged(came, **waited).settle, DeadLetter)
+
+
+def test_the_next_attempt_starts_with_no_marks() -> None:
+    assert marks(judged(reported(again_in=5), running_since=NOW, first_sent=NOW, unknown_since=NOW)) == {}
 
 
 def test_without_a_deadline_it_ends_after_six_hours() -> None:
@@ -215,9 +261,8 @@ def test_where_it_is_unknown_it_ends_after_an_hour(status: int) -> None:
 
 
 def test_what_the_trigger_does_not_know_has_its_hour_too() -> None:
-    delivery = Delivery(envelope=run(), sent_at=NOW - HOUR)
-    came = NoAnswer("no such endpoint", most=HOUR)
-    assert isinstance(judge(came, delivery, None, now=NOW, chance=lambda: 0).settle, DeadLetter)
+    delivery = delivered(run(), sent_at=NOW - HOUR)._replace(endpoint=None)
+    assert isinstance(judge(NoAnswer("no such endpoint", most=HOUR), delivery).settle, DeadLetter)
 
 
 # Refused
@@ -236,27 +281,56 @@ UNKNOWN = [Answer(502), Answer(504), Answer(501), Answer(599), Answer(101), Answ
 
 @pytest.mark.parametrize("came", UNKNOWN)
 def test_where_the_ledger_can_tell_it_is_asked_after_the_lease(came: Answer | NoAnswer) -> None:
-    assert hidden(judged(came, chance=1.0)) == 35
-    assert hidden(judged(came, timeout=300.0, chance=1.0)) == 35
-    assert hidden(judged(came, timeout=10.0, chance=1.0)) == 15
+    assert again(judged(came, chance=1.0)) == (run(), 35)
+    assert again(judged(came, timeout=300.0, chance=1.0))[1] == 35
+    assert again(judged(came, timeout=10.0, chance=1.0))[1] == 15
     assert judged(came).metric == "Unknown"
+    # That it may have begun stands in a message of its own.
+    marked = {FIRST_SENT: "2026-11-21T11:04:00Z", UNKNOWN_SINCE: "2026-11-21T11:05:00Z"}
+    assert marks(judged(came, sent_at=NOW - 60)) == marked
+    assert hidden(judged(came, unknown_since=NOW - 60, chance=1.0)) == 35
 
 
 @pytest.mark.parametrize("came", UNKNOWN)
 def test_without_a_ledger_only_what_is_idempotent_is_posted_again(came: Answer | NoAnswer) -> None:
-    assert hidden(judged(came, ledger=False, idempotent=True, timeout=300.0)) == 305
+    assert again(judged(came, ledger=False, idempotent=True, timeout=300.0))[1] == 305
     _, said = letter(judged(came, ledger=False))
     assert said["rota.reason"].startswith("outcome unknown: ")
 
 
 def test_it_is_asked_at_least_once_and_then_ends_behind_the_deadline() -> None:
     due = datetime.fromtimestamp(NOW - 60, UTC)
-    late = {"scheduled_at": due, "start_deadline": 60.0, "timeout": 300.0, "ledger": False, "idempotent": True}
-    assert hidden(judged(Answer(504), **late)) == 305
-    assert hidden(judged(Answer(504), received=2, **late)) == 305
+    late: dict[str, Any] = {
+        "scheduled_at": due,
+        "start_deadline": 60.0,
+        "timeout": 300.0,
+        "ledger": False,
+        "idempotent": True,
+    }
+    assert again(judged(Answer(504), **late))[1] == 305
+    assert hidden(judged(Answer(504), unknown_since=NOW, **late)) == 305
     late["scheduled_at"] = datetime.fromtimestamp(NOW - 60 - 305, UTC)
-    assert hidden(judged(Answer(504), received=1, **late)) == 305
-    assert letter(judged(Answer(504), received=2, **late))[1]["rota.reason"].startswith("outcome unknown: ")
+    # However often it came before: what was not due was not asked.
+    assert again(judged(Answer(504), received=2, **late))[1] == 305
+    found = letter(judged(Answer(504), unknown_since=NOW, **late))
+    assert found[1]["rota.reason"].startswith("outcome unknown: ")
+
+
+def test_what_is_never_answered_ends() -> None:
+    envelope, now, said = run(timeout=12 * HOUR, idempotent=True), NOW, dict[str, float]()
+    posts = 0
+    while posts < 10:
+        posts += 1
+        delivery = delivered(envelope, ledger=False, now=now, sent_at=now - 60, marks=said)
+        settle = judge(Answer(504), delivery).settle
+        if isinstance(settle, DeadLetter):
+            break
+        assert isinstance(settle, SendAgain)
+        envelope = Envelope.decode(settle.letter.body)
+        said = {name: datetime.fromisoformat(at).timestamp() for name, at in settle.letter.attributes.items()}
+        assert envelope.not_before is not None
+        now = envelope.not_before.timestamp()
+    assert posts == 3
 
 
 def test_a_timeout_longer_than_sqs_can_hide_stands_in_the_message() -> None:
@@ -271,25 +345,28 @@ def test_a_timeout_longer_than_sqs_can_hide_stands_in_the_message() -> None:
 def test_what_is_not_due_is_hidden_until_it_is() -> None:
     def early(seconds: float, sent_at: float = NOW) -> Verdict | None:
         at = datetime.fromtimestamp(NOW + seconds, UTC)
-        return not_due(Delivery(envelope=run(not_before=at), sent_at=sent_at), NOW)
+        return not_due(delivered(run(not_before=at), sent_at=sent_at, marks={RUNNING_SINCE: NOW - 50}))
 
     assert early(0) is None
-    assert not_due(Delivery(envelope=run(), sent_at=NOW), NOW) is None
+    assert not_due(delivered(run())) is None
     assert hidden(early(61) or pytest.fail("due")) == 61
     assert hidden(early(7 * 86400) or pytest.fail("due")) == LONGEST_HIDDEN
     # The queue would forget it.
-    envelope, delay = again(early(7200, sent_at=NOW - 2 * 86400) or pytest.fail("due"))
+    renewed = early(7200, sent_at=NOW - 2 * 86400) or pytest.fail("due")
+    envelope, delay = again(renewed)
     assert (envelope.not_before, delay) == (datetime.fromtimestamp(NOW + 7200, UTC), 900)
+    assert marks(renewed) == {RUNNING_SINCE: "2026-11-21T11:04:10Z"}
 
 
 # Too late
 
 
 def test_servers_that_do_not_know_of_a_deadline_are_not_asked_behind_it() -> None:
-    def late(by: float, *, ledger: bool = False, received: int = 1, **changes: Any) -> Verdict | None:
+    def late(by: float, *, ledger: bool = False, received: int = 1, anew: bool = False, **changes: Any) -> Any:
         at = datetime.fromtimestamp(NOW - 60 - by, UTC)
         envelope = run(**{"scheduled_at": at, "start_deadline": 60.0, **changes})
-        return too_late(Delivery(envelope=envelope, sent_at=NOW, received=received), endpoint(ledger=ledger), NOW)
+        said = {FIRST_SENT: NOW} if anew else {}
+        return too_late(delivered(envelope, ledger=ledger, received=received, marks=said))
 
     _, said = letter(late(0) or pytest.fail("in time"))
     assert said["rota.reason"] == "not started in time"
@@ -298,6 +375,7 @@ def test_servers_that_do_not_know_of_a_deadline_are_not_asked_behind_it() -> Non
     assert late(0, ledger=True) is None
     # It may have been posted.
     assert late(0, received=2) is None
+    assert late(0, anew=True) is None
     assert late(0, not_before=datetime.fromtimestamp(NOW, UTC)) is None
     assert late(0, attempt=2) is None
     assert late(0, redrives=1) is None
@@ -363,8 +441,9 @@ def test_every_answer_has_a_verdict_within_the_limits_of_sqs(
     ran: float | None,
 ) -> None:
     since = None if ran is None else NOW - ran
-    delivery = Delivery(envelope=envelope, sent_at=NOW - age, received=received, running_since=since)
-    found = judge(came, delivery, endpoint(ledger=ledger), now=NOW, chance=lambda: chance)
+    marks = {} if since is None else {RUNNING_SINCE: since}
+    said: Any = {"received": received, "marks": marks, "chance": lambda: chance}
+    found = judge(came, delivered(envelope, ledger=ledger, sent_at=NOW - age, **said))
     settle = found.settle
     if isinstance(settle, Hide):
         assert isinstance(settle.seconds, int)
