@@ -112,7 +112,7 @@ class Server:
         return self.request("POST", "/jobs", posted.body, posted.headers)
 
     def ask(self, posted: Posted) -> Answer:
-        """Post it until it does not run. Its thread lets go of it a moment after it has answered: 202 in between."""
+        """Post it until it does not run."""
         for _ in range(500):
             if (answer := self.post(posted)).status != 202:
                 return answer
@@ -195,8 +195,8 @@ def aws() -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory, aws: dict[str, str]) -> Callable[..., Any]:
     @contextmanager
-    def made(name: str) -> Iterator[Server]:
-        server = Server(SERVERS[name], tmp_path_factory.mktemp("server") / "served", aws)
+    def made(name: str, **environment: str) -> Iterator[Server]:
+        server = Server(SERVERS[name], tmp_path_factory.mktemp("server") / "served", aws | environment)
         try:
             yield server
         finally:
@@ -327,6 +327,21 @@ def test_at_sigterm_what_runs_is_finished_and_answered(make: Callable[..., Any],
         if "FastAPI" in name:
             events = [json.loads(line)["event"] for line in (server.folder / "journal").read_text().splitlines()]
             assert (events[0], events[-1]) == ("lifespan began", "lifespan ended")
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_at_sigterm_what_a_request_waits_for_is_told_to_stop_when_the_grace_ends(
+    make: Callable[..., Any], name: str
+) -> None:
+    posted = Posted("wait")
+    with make(name, GRACE="0.5") as server, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(server.post, posted)
+        _until(lambda: server.journal("started", posted.run))
+        server.process.send_signal(signal.SIGTERM)
+        answer = waiting.result()
+        assert (answer.status, answer.said["outcome"]) == (200, "succeeded")
+        assert len(server.journal("told", posted.run)) == 1
+        assert server.process.wait(20) in (0, -signal.SIGTERM)
 
 
 def _until(condition: Callable[[], object]) -> None:

@@ -40,6 +40,14 @@ def problem(status: int, title: str | None = None, *, retry_after: float | None 
     return _response(status, "application/problem+json", said, retry_after)
 
 
+def length_problem(length: str, most: int) -> Response | None:
+    """The refusal of a header content-length that is none, or says more bytes than `most`."""
+    if length and not (length.isascii() and length.isdecimal()):
+        return problem(400)
+    # By its own length first: Python refuses to read numbers of many digits.
+    return problem(413) if length and (len(length) > 18 or int(length) > most) else None
+
+
 def running(run: Mapping[str, Any], lease: timedelta, why: str = "it runs") -> Response:
     """202: ask again when the lease can have ended, unless it is renewed."""
     return as_json(202, {**run, "reason": why}, retry_after=(lease + MARGIN).total_seconds())

@@ -38,8 +38,8 @@ class RotaMiddleware:
         fastapi_app.add_middleware(RotaMiddleware, manifest=manifest)
 
     The options are those of `rota.endpoint.wsgi.RotaMiddleware`. Handlers run in threads, and the event loop waits for
-    none. At the shutdown of the server's lifespan runs may finish within `grace`, before the
-    application's own.
+    none. From SIGTERM on, or the shutdown of the server's lifespan, runs may finish within `grace`, before the
+    application's own shutdown.
 
     Raises what that one raises.
     """
@@ -100,6 +100,7 @@ class RotaMiddleware:
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
 
     async def _posted(self, headers: Mapping[str, str], body: bytes) -> Response:
+        self.core.heed_sigterm()  # where the server tells of no startup
         if self._asking >= MOST_ASKING:
             return problem(503, retry_after=1)
         self._asking += 1
@@ -147,7 +148,8 @@ class RotaMiddleware:
 
     async def stop(self, grace: timedelta | None = None) -> bool:
         """Take no new runs; those that run may finish within `grace` (that of the middleware unless given), and are
-        then told to stop. Returns whether all have ended. Done by itself at the shutdown of the lifespan."""
+        then told to stop. Returns whether all have ended. Done by itself at SIGTERM and the shutdown of the
+        lifespan."""
         return await asyncio.to_thread(self.core.stop, grace)
 
 

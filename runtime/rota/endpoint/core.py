@@ -22,7 +22,7 @@ from rota.locks.base import LockProvider
 from rota.manifest import Job, Manifest
 from rota.occurrences import identified
 from rota.targets import TRIGGER, Endpoint
-from rota.upkeep import at_exit, forking
+from rota.upkeep import at_exit, forking, sigterm
 
 log = logging.getLogger("rota.endpoint")
 
@@ -30,7 +30,8 @@ LIMIT = 1024 * 1024
 """Bytes of a body: what SQS takes, and so the most that the trigger posts."""
 
 GRACE = timedelta(seconds=20)
-"""How long a stop lets runs finish: they have 5 seconds more to heed the word to stop, and gunicorn kills after 30."""
+"""How long a stop lets runs finish, from SIGTERM on: they have 5 seconds more to heed the word to stop, and gunicorn
+kills after 30."""
 
 MARGIN = timedelta(seconds=5)
 """How long before the load balancer gives up an answer is sent."""
@@ -109,6 +110,7 @@ class Core:
         self._failed_at: float | None = None
         self._stopping = False
         self._exit_of: int | None = None
+        self._hears_in: int | None = None
         self._health: tuple[str, ...] = ()
 
     # A request
@@ -124,7 +126,7 @@ class Core:
             return None
         if method != "POST":
             return problem(405).beside(("allow", "POST"))
-        return _length_problem(headers.get("content-length", "").strip()) or LIMIT + 1
+        return answers.length_problem(headers.get("content-length", "").strip(), LIMIT) or LIMIT + 1
 
     def take(self, headers: Mapping[str, str], body: bytes) -> Response | Pending:
         """The answer to a request with this body, whatever it holds. May ask AWS, and wait for that."""
@@ -203,6 +205,7 @@ class Core:
             posted = error.posted
         if posted is None:
             return problem(503, retry_after=1).beside(_VERSION)
+        posted.late = late
         return Pending(posted.answer, longest.total_seconds(), late)
 
     # Its life
@@ -243,6 +246,12 @@ class Core:
     def start(self) -> None:
         """Take runs again after a stop; nothing needs to be said before the first."""
         self._stopping = False
+        self.heed_sigterm()
+
+    def heed_sigterm(self) -> None:
+        """Stop as soon as SIGTERM comes, where that can be heard from here; see `rota.upkeep.sigterm`."""
+        if self._hears_in != os.getpid() and sigterm.watch(self.stop):
+            self._hears_in = os.getpid()
 
     def stop(self, grace: timedelta | None = None) -> bool:
         """Take no new runs; those that run may finish within `grace`, and are then told to stop. Returns whether all
@@ -287,10 +296,3 @@ class Core:
             log.warning("endpoint %s is not well: %s", self.endpoint.name, "; ".join(causes))
         self._health = causes
         return answers.as_json(503 if causes else 200, {"status": "unhealthy" if causes else "ok"})
-
-
-def _length_problem(length: str) -> Response | None:
-    if length and not (length.isascii() and length.isdecimal()):
-        return problem(400)
-    # By its own length first: Python refuses to read numbers of many digits.
-    return problem(413) if length and (len(length) > 18 or int(length) > LIMIT) else None

@@ -3,6 +3,7 @@
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from queue import SimpleQueue
@@ -29,6 +30,8 @@ class Posted:
         self.done = False
         self.answer: Future[Response] = Future()
         """What to answer: as soon as that is known, which may be when it begins."""
+        self.late: Response | None = None
+        """What to answer when the server ends before it does."""
         # Nobody can cancel it from now on: whoever waits no longer must not take the answer from the others.
         self.answer.set_running_or_notify_cancel()
         self._answering = threading.Lock()
@@ -58,7 +61,8 @@ class Pool:
         self._threads: list[threading.Thread] = []
         self._busy = threading.Event()
         self._ending = threading.Event()
-        self._closed = self._told = False
+        self._closed = False
+        self._last_words_until: float | None = None
         self.renewer = Renewer(self, clock)
         self._roles: list[Role] = []
 
@@ -157,13 +161,19 @@ class Pool:
         ended; what has not is kept, for its thread cannot be killed."""
         with self._changed:
             self._closed = True
-            # Once they are told, a second call need not wait as long again.
-            if not self._changed.wait_for(lambda: not self._held, 0.0 if self._told else grace):
+            # Once they are told, whoever else closes it waits no longer for them.
+            self._changed.wait_for(lambda: not self._held or self._last_words_until is not None, grace)
+            if self._held and self._last_words_until is None:
                 for posted in self.held:
                     posted.stop.request("the grace time of the stopping server has ended")
-                told, self._told = self._told, True
-                if told or not self._changed.wait_for(lambda: not self._held, LAST_WORDS):
-                    return False
+                self._last_words_until = time.monotonic() + LAST_WORDS
+                self._changed.notify_all()
+            left = 0.0 if self._last_words_until is None else self._last_words_until - time.monotonic()
+            if not self._changed.wait_for(lambda: not self._held, max(0.0, left)):
+                for posted in self.held:
+                    if posted.late is not None:
+                        posted.say(posted.late)
+                return False
             threads, self._threads = self._threads, []
         for _ in threads:
             self._handed.put(None)

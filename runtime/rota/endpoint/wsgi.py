@@ -29,8 +29,8 @@ class RotaMiddleware:
 
     `endpoint`: which of the manifest's this server is behind; `ROTA_ENDPOINT`, or the only one, unless given.
     `concurrency`: how many runs at once, 4 unless given; one more is refused, for another server to take. `grace`: how
-    long the end of the process lets runs finish, 20 seconds unless given. `ledger`, `keys` (secrets, "whsec_...") and
-    `clock` replace those of the deployment and the machine, for tests. `locks` has the providers that
+    long SIGTERM, or the end of the process, lets runs finish, 20 seconds unless given. `ledger`, `keys` (secrets,
+    "whsec_...") and `clock` replace those of the deployment and the machine, for tests. `locks` has the providers that
     `Lock(provider=...)` names.
 
     Settings, keys and ledger are found when the first run comes. A job whose timeout fits the endpoint's `idle_timeout`
@@ -65,6 +65,7 @@ class RotaMiddleware:
             grace=grace,
             clock=clock,
         )
+        self.core.heed_sigterm()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         headers = {
@@ -88,6 +89,7 @@ class RotaMiddleware:
         except Exception as error:  # noqa: BLE001 - each server has its own for a client that stops halfway
             log.warning("the body of a request to endpoint %s cannot be read: %r", self.core.endpoint.name, error)
             return problem(400)
+        self.core.heed_sigterm()  # again: a server that preloads the application has installed its handler since
         taken = self.core.take(headers, body)
         if isinstance(taken, Response):
             return taken
@@ -98,7 +100,7 @@ class RotaMiddleware:
 
     def stop(self, grace: timedelta | None = None) -> bool:
         """Take no new runs; those that run may finish within `grace` (that of the middleware unless given), and are
-        then told to stop. Returns whether all have ended. Done by itself at the end of the process."""
+        then told to stop. Returns whether all have ended. Done by itself at SIGTERM and the end of the process."""
         return self.core.stop(grace)
 
 

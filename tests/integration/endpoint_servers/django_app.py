@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
-from jobs import manifest
+from jobs import GRACE, manifest
 
 from rota.endpoint.wsgi import RotaMiddleware
 
@@ -27,4 +27,4 @@ def order(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [path("", page), path("orders", order)]
-app = RotaMiddleware(get_wsgi_application(), manifest=manifest, concurrency=2)
+app = RotaMiddleware(get_wsgi_application(), manifest=manifest, concurrency=2, grace=GRACE)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from handlers import write
-from jobs import manifest
+from jobs import GRACE, manifest
 
 from rota.endpoint.asgi import RotaMiddleware
 
@@ -20,7 +20,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
 
 
 app = FastAPI(lifespan=lifespan)
-app.add_middleware(RotaMiddleware, manifest=manifest, concurrency=2)
+app.add_middleware(RotaMiddleware, manifest=manifest, concurrency=2, grace=GRACE)
 
 
 @app.get("/")

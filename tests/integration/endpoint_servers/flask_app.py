@@ -3,7 +3,7 @@
 import os
 
 from flask import Flask, request
-from jobs import manifest
+from jobs import GRACE, manifest
 
 from rota.endpoint.wsgi import RotaMiddleware
 
@@ -20,4 +20,4 @@ def order() -> bytes:
     return request.get_data()
 
 
-app.wsgi_app = RotaMiddleware(app.wsgi_app, manifest=manifest, concurrency=2)  # type: ignore[method-assign] # as Flask's own documentation has it
+app.wsgi_app = RotaMiddleware(app.wsgi_app, manifest=manifest, concurrency=2, grace=GRACE)  # type: ignore[method-assign] # as Flask's own documentation has it

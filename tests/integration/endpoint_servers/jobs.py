@@ -1,5 +1,6 @@
 """The manifest of the servers under test."""
 
+import os
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -20,4 +21,5 @@ jobs = [
     # Answered 202 when it begins, for nobody knows how long it takes.
     Job(name="wait-long", handler="handlers:wait", target=web),
 ]
+GRACE = timedelta(seconds=float(os.environ.get("GRACE", "20")))
 manifest = Manifest(name="served", jobs=jobs)

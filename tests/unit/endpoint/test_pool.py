@@ -157,6 +157,32 @@ def test_after_the_grace_time_runs_are_told_to_stop(pool: Pool) -> None:
     assert pool.close(0), "again"
 
 
+def test_who_closes_it_while_runs_have_their_last_words_waits_for_these(pool: Pool) -> None:
+    gate, closed = Gate(heeds=False), []
+    posted = pool.take("key", gate)
+    assert posted is not None
+    gate.entered.acquire()
+    closing = [threading.Thread(target=lambda grace=grace: closed.append(pool.close(grace))) for grace in (600, 0)]
+    for thread in closing:
+        thread.start()
+    assert posted.stop.event.wait(10)
+    gate.may_go.set()
+    for thread in closing:
+        thread.join(10)
+    assert closed == [True, True]
+
+
+def test_who_waits_for_what_does_not_heed_is_answered_in_the_end(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "LAST_WORDS", 0.05)
+    gate = Gate(heeds=False)
+    posted = pool.take("key", gate)
+    assert posted is not None
+    posted.late = OTHER
+    assert not pool.close(0)
+    assert posted.answer.result(0) is OTHER
+    gate.may_go.set()
+
+
 def test_what_does_not_heed_is_kept_until_it_ends(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "LAST_WORDS", 0.05)
     gate = Gate(heeds=False)
