@@ -19,7 +19,7 @@ from moto.server import ThreadedMotoServer
 from rota.envelope import Envelope
 from rota.key_rotation import encode, new_key
 from rota.signature import verify
-from rota.trigger import function
+from rota.trigger import function, outcomes
 from rota.trigger.config import VARIABLE, EndpointConfig, TriggerConfig
 
 REGION = "us-east-1"
@@ -274,9 +274,12 @@ def test_several_jobs_and_endpoints_are_split_and_a_failed_one_alone_comes_again
     assert deployment.waiting() == (0, 2, 0)
 
 
-def test_a_run_that_runs_is_asked_for_with_the_same_id(deployment: Deployment) -> None:
+def test_a_run_that_runs_is_asked_for_with_the_same_id(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcomes, "LEAST_WAIT", 1)
     deployment.send({"rota": 1, "job": "a", "run": "r", "post": {"endpoints": ["web"]}})
-    deployment.fleet.status, deployment.fleet.headers = 202, {"retry-after": "5"}
+    deployment.fleet.status, deployment.fleet.headers = 202, {"retry-after": "1"}
     # First as a new message, which says that it runs; then that is hidden, and comes again.
     assert deployment.invoke() == (1, 0)
     assert deployment.waiting() == (0, 0, 1)

@@ -54,6 +54,8 @@ class Delivery(NamedTuple):
     """How often it has been delivered, this time included."""
     marks: Mapping[str, float] = {}
     """What stands beside the envelope, by the names of these attributes."""
+    changed: bool = False
+    """Whether the envelope is not that of the message any more."""
     chance: Callable[[], float] = random.random
 
     @property
@@ -98,8 +100,8 @@ class Delivery(NamedTuple):
         return self.now - self.sent_at >= FRESH or self.received >= MANY
 
     def again(self, wait: float, *, anew: bool = False, **marks: float) -> "Hide | SendAgain":
-        """The same message after so many seconds; a new one for more marks, or where SQS cannot hide it for so long."""
-        if not anew and wait <= LONGEST_HIDDEN:
+        """The same message after so many seconds; a new one for what is new in it, or where SQS cannot hide it for so long."""
+        if not (anew or self.changed) and wait <= LONGEST_HIDDEN:
             return Hide(_whole(wait))
         return _send(self.envelope, wait, self.now, {FIRST_SENT: self.tried_since, **self.marks, **marks})
 
@@ -141,6 +143,8 @@ def judge(came: Answer | NoAnswer, d: Delivery) -> Verdict:  # noqa: PLR0911 - o
         return _unknown(came.reason, d) if came.begun else _not_started(came.reason, d, most=came.most)
     status = came.status
     report = Report.of(came.body, d.envelope.job)
+    known = report.of_run(d.envelope)
+    d = d._replace(envelope=known, changed=known != d.envelope)
     reason = f"the endpoint answered {status}"
     if 200 <= status < 300 and status != 202:
         return Verdict("Succeeded", report.reason or reason, Delete())
@@ -186,15 +190,14 @@ def _running(came: Answer, d: Delivery, endpoint: EndpointConfig) -> Verdict:
     wait = min(max(usual, LEAST_WAIT), ASK_WITHIN)
     # What was tried before it ran does not count any more; and what asks for hours needs a new message, for the queue
     # counts deliveries, and days.
-    if set(d.marks) == {RUNNING_SINCE} and not d.old:
+    if set(d.marks) == {RUNNING_SINCE} and not (d.old or d.changed):
         return Verdict(None, "it runs", d.again(wait))
     return Verdict(None, "it runs", _send(d.envelope, wait, d.now, {RUNNING_SINCE: since}))
 
 
 def _failed(report: Report, came: Answer, d: Delivery) -> Verdict:
     """An attempt has failed. The next, while there is one."""
-    ran = report.of_run(d.envelope)
-    tried = ran.attempt
+    ran, tried = d.envelope, d.envelope.attempt
     error = report.error or _beginning(came) or "the endpoint answered 500"
     reason = report.reason or "the attempt failed"
     if report.final or (report.again_in is None and tried >= d.post.attempts):

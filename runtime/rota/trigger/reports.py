@@ -60,10 +60,10 @@ class Report(NamedTuple):
         )
 
     def of_run(self, envelope: Envelope) -> Envelope:
-        """The run as the server knows it: its instant, and its id where that follows from it."""
-        if self.scheduled_at is None or envelope.scheduled_at is None:
+        """The run as the server knows it: where a rule fired, its exact instant, and its id where that follows."""
+        if self.scheduled_at is None or envelope.fired_at is None:
             return envelope
-        # With the instant known, when the rule fired does not count any more.
+        # Another server, with another schedule, would make another instant of when it fired.
         return replace(envelope, scheduled_at=self.scheduled_at, fired_at=None, run=self.run or envelope.run)
 
 

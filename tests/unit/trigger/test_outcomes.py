@@ -153,6 +153,22 @@ def test_a_failed_attempt_is_sent_again_as_the_server_says() -> None:
     assert envelope.post == run().post
 
 
+@pytest.mark.parametrize("status", [202, 503, 404, 500, 400])
+def test_the_instant_that_a_server_has_made_of_when_a_rule_fired_is_kept(status: int) -> None:
+    exact = "2026-11-21T11:04:00Z"
+    fired = datetime(2026, 11, 21, 11, 5, 2, tzinfo=UTC)
+    of_rule = {"fired_at": fired, "scheduled_at": fired.replace(second=0), "run": "refresh-prices@2026-11-21T11:05:00Z"}
+    came = reported(status, scheduled_at=exact, run=f"refresh-prices@{exact}", again_in=5)
+    settle = judged(came, running_since=NOW, first_sent=NOW, **of_rule).settle
+    assert isinstance(settle, SendAgain | DeadLetter)
+    envelope = Envelope.decode(settle.letter.body)
+    # A server of the next deploy, with another schedule, must not make another run of it.
+    assert (envelope.run, envelope.fired_at) == (f"refresh-prices@{exact}", None)
+    assert envelope.scheduled_at == datetime.fromisoformat(exact)
+    # One that does not say leaves it as it is.
+    assert isinstance(judged(Answer(503), **of_rule).settle, Hide)
+
+
 def test_what_another_job_s_answer_says_does_not_count() -> None:
     came = Answer(500, json.dumps({"rota": 1, "job": "other", "again_in": 5}).encode())
     _, said = letter(judged(came))
