@@ -55,7 +55,7 @@ class FanoutTrigger(Construct):
     - `endpoints`: where each endpoint is, by its declaration, or by its name if it is declared with defaults alone.
     - `manifest`, `stage`: part of every physical name; "rota" and "default" unless given. One trigger for each.
     - `ledger`: the `RunLedger` in which the servers claim runs; without it, a run whose outcome nobody knows is not
-      posted again unless its job is idempotent.
+      posted again unless its job is idempotent. `Rota(trigger=...)` takes it over, and asks for it.
     - `reserved_concurrency`: how many calls of the function may run at once, and are kept free for it; no limit of its
       own unless given. Each posts up to 10 runs.
     - `log_retention`: how long its log is kept; a month unless given.
@@ -104,6 +104,8 @@ class FanoutTrigger(Construct):
         timeout = max(endpoint.idle_timeout for endpoint, _ in declared) + endpoint_limits.AROUND
         self.names = Names(manifest, stage)
         """The physical names of this deployment."""
+        self.ledger = ledger
+        """Where the servers claim runs; None where nobody has said."""
         self.queue = JobQueue(
             self,
             "Queue",

@@ -46,12 +46,12 @@ class Rota(Construct):
       them schedules, of which an account has ten million and not 300. While a deploy switches, a job's rule and
       schedule may both stand: what is due then may arrive twice, with one run id.
     - `endpoints`: where each endpoint of the manifest is, by name or declaration: `AlbEndpoint` or `UrlEndpoint`.
-    - `trigger`: a `FanoutTrigger` of this manifest, stage and ledger, where its defaults do not fit; made here, of
-      `endpoints`, unless given.
+    - `trigger`: a `FanoutTrigger` of this manifest, stage and encryption key, with a ledger, where its defaults do not
+      fit; made here, of `endpoints`, unless given. It has alarms of its own.
     - `together`: names of jobs that one rule makes due, in groups, `[["refresh-prices", "drop-caches"]]`: jobs of
       endpoints that have one schedule. Each still has runs of its own.
-    - `ledger`: a `RunLedger` of this manifest and stage, where its defaults do not fit; made here unless given, also
-      for a manifest that has nothing to record yet, for an unused one costs nothing.
+    - `ledger`: a `RunLedger` of this manifest and stage, where its defaults do not fit; that of `trigger`, or made
+      here, unless given, also for a manifest that has nothing to record yet, for an unused one costs nothing.
     - `encryption_key`, `alarm_topic`: for each queue, and for the ledger unless it is given.
     - `alarm_age`, `alarm_depth`, `alarm_dead_letters`: for each queue, the trigger's too; see `JobQueue`.
 
@@ -82,7 +82,8 @@ class Rota(Construct):
         validation.check(subject, schedules_with, validation.SCHEDULES_WITH)
         if ledger is not None:
             validation.check(subject, (ledger.names, Names(manifest.name, stage)), validation.LEDGER)
-        validation.check(subject, Told(manifest, stage, endpoints, trigger), rota_limits.ENDPOINTS)
+        told = Told(manifest, stage, endpoints, trigger, ledger, encryption_key)
+        validation.check(subject, told, rota_limits.ENDPOINTS)
         due = due_together.groups(manifest, together)
         validation.check(subject, _longest_settings(manifest, stage, _together(due)), validation.SETTINGS)
         # Upper case in the ids that are not a job's name, for no job's name has any: each job is found under its own.
@@ -104,13 +105,17 @@ class Rota(Construct):
             }
         )
         """The queues by their declared names."""
-        self.ledger = ledger or RunLedger(
-            self,
-            "Ledger",
-            manifest=manifest.name,
-            stage=stage,
-            encryption_key=encryption_key,
-            alarm_topic=alarm_topic,
+        self.ledger = (
+            ledger
+            or (trigger.ledger if trigger else None)
+            or RunLedger(
+                self,
+                "Ledger",
+                manifest=manifest.name,
+                stage=stage,
+                encryption_key=encryption_key,
+                alarm_topic=alarm_topic,
+            )
         )
         """Where workers claim runs."""
         if manifest.endpoints and trigger is None:

@@ -193,23 +193,6 @@ def test_every_job_for_every_server_is_checked_also_one_that_is_only_enqueued(st
         Rota(stack, "Jobs", manifest=manifest, endpoints={"web": PLACE})
 
 
-def test_a_trigger_of_ones_own_may_be_given(stack, shop, as_json):
-    ledger = RunLedger(stack, "Ledger", manifest="shop")
-    trigger = FanoutTrigger(
-        stack,
-        "Mine",
-        manifest="shop",
-        ledger=ledger,
-        endpoints=dict.fromkeys(shop.endpoints, PLACE),
-        reserved_concurrency=3,
-    )
-    rota = Rota(stack, "Jobs", manifest=shop, ledger=ledger, trigger=trigger)
-
-    assert rota.trigger is trigger
-    assert rota.settings.keys == trigger.secret.secret_arn
-    assert as_json(stack)
-
-
 def test_a_trigger_of_another_deployment_or_beside_endpoints_is_refused(stack, shop, deployed):
     trigger = FanoutTrigger(stack, "Mine", manifest="store", endpoints=dict.fromkeys(shop.endpoints, PLACE))
 
@@ -220,7 +203,8 @@ def test_a_trigger_of_another_deployment_or_beside_endpoints_is_refused(stack, s
 
 
 def test_a_trigger_that_lacks_an_endpoint_is_refused_by_the_jobs_name(stack, shop, web):
-    trigger = FanoutTrigger(stack, "Mine", manifest="shop", endpoints={web: PLACE})
+    ledger = RunLedger(stack, "Ledger", manifest="shop")
+    trigger = FanoutTrigger(stack, "Mine", manifest="shop", endpoints={web: PLACE}, ledger=ledger)
 
     with pytest.raises(SynthError, match="job 'rebuild-search': the trigger does not know its endpoint 'web-eu' and"):
         Rota(stack, "Jobs", manifest=shop, trigger=trigger)

@@ -11,7 +11,7 @@ from aws_cdk.assertions import Match
 
 from rota import Cron, EveryServer, Manifest
 from rota.trigger.config import TriggerConfig
-from rota_cdk import AlbEndpoint, FanoutTrigger, Rota, ScheduledJob, SynthError, UrlEndpoint
+from rota_cdk import AlbEndpoint, FanoutTrigger, Rota, RunLedger, ScheduledJob, SynthError, UrlEndpoint
 
 HOST = "app.example.com"
 
@@ -146,7 +146,8 @@ def test_servers_behind_an_internet_facing_balancer_are_refused_for_the_trigger_
 
 def test_a_trigger_in_the_servers_vpc_reaches_them_all_the_same(stack, servers, declare, web, as_json):
     place = servers(internal=False)
-    trigger = FanoutTrigger(stack, "Trigger", manifest="shop", endpoints={web: place}, vpc=place.vpc)
+    ledger = RunLedger(stack, "Ledger", manifest="shop")
+    trigger = FanoutTrigger(stack, "Trigger", manifest="shop", endpoints={web: place}, vpc=place.vpc, ledger=ledger)
     Rota(
         stack,
         "Jobs",
