@@ -100,7 +100,7 @@ class Delivery(NamedTuple):
         return self.now - self.sent_at >= FRESH or self.received >= MANY
 
     def again(self, wait: float, *, anew: bool = False, **marks: float) -> "Hide | SendAgain":
-        """The same message after so many seconds; a new one for what is new in it, or where SQS cannot hide it for so long."""
+        """The same message after so many seconds; a new one for what is new in it, or a wait too long to hide it."""
         if not (anew or self.changed) and wait <= LONGEST_HIDDEN:
             return Hide(_whole(wait))
         return _send(self.envelope, wait, self.now, {FIRST_SENT: self.tried_since, **self.marks, **marks})
@@ -153,7 +153,9 @@ def judge(came: Answer | NoAnswer, d: Delivery) -> Verdict:  # noqa: PLR0911 - o
     if status == 500:
         return _failed(report, came, d)
     if status in (503, 429, 401):
-        return _not_started(reason, d, came)
+        # Who waits for a lock keeps a place by asking when it is told to; a balancer or a full pool knows no run.
+        waits = status == 503 and report.ours and report.run == known.run
+        return _not_started(reason, d, came, waits=waits)
     if status in (404, 408, 421, 425):
         return _not_started(reason, d, came, most=UNKNOWN_THERE)
     if 300 <= status < 500:
@@ -210,18 +212,22 @@ def _failed(report: Report, came: Answer, d: Delivery) -> Verdict:
     return Verdict("Failed", reason, _send(again, wait, d.now, {}))
 
 
-def _not_started(reason: str, d: Delivery, came: Answer | None = None, *, most: float | None = None) -> Verdict:
-    """By the backoff, until its start deadline."""
+def _not_started(
+    reason: str, d: Delivery, came: Answer | None = None, *, most: float | None = None, waits: bool = False
+) -> Verdict:
+    """By the backoff, until its start deadline; where it `waits` in a line of others, when it is told to."""
     ends = d.starts_until
     if most is not None:
         ends = min(ends, d.tried_since + most)
     if d.now >= ends:
         metric, why = ("Unknown", "outcome unknown") if d.begun else ("NotStarted", "not started in time")
         return _ended(metric, f"{why}: {reason}", d, came)
-    wait = max(_doubled(FIRST_WAIT, d.received, d), (came and came.retry_after) or 0)
+    told = (came and came.retry_after) or 0
+    waits = waits and told > 0
+    wait = told + d.chance() if waits else max(_doubled(FIRST_WAIT, d.received, d), told)
     # Of one that runs, it is known from now on that it is looked for. Not past its end: then it is tried once more.
-    looked_for = RUNNING_SINCE in d.marks and FIRST_SENT not in d.marks
-    return Verdict("NotStarted", reason, d.again(min(wait, ends - d.now), anew=looked_for))
+    anew = (waits and d.old) or (RUNNING_SINCE in d.marks and FIRST_SENT not in d.marks)
+    return Verdict("NotStarted", reason, d.again(min(wait, ends - d.now), anew=anew))
 
 
 def _unknown(reason: str, d: Delivery, came: Answer | None = None) -> Verdict:

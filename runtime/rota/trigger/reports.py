@@ -20,6 +20,8 @@ _MOST_ATTEMPTS = 10**6
 class Report(NamedTuple):
     """What an answer says of a run; nothing where it is of another job, or of no job at all."""
 
+    ours: bool = False
+    """Whether it is of this job, in this version: nobody but its servers can have written it."""
     run: str | None = None
     scheduled_at: datetime | None = None
     reason: str = ""
@@ -41,6 +43,7 @@ class Report(NamedTuple):
             return cls()
         if read.get("job") not in (None, job) or read.get("rota") not in (None, 1):
             return cls()
+        ours = read.get("job") == job and _is_number(read.get("rota"), int)
         scheduled_at = None
         if read.get("job") == job and read.get("scheduled_at") is not None:
             with contextlib.suppress(EnvelopeError):
@@ -48,6 +51,7 @@ class Report(NamedTuple):
         attempt: Any = read.get("attempt")
         again_in: Any = read.get("again_in")
         return cls(
+            ours=ours,
             run=(_text(read, "run") or None) if read.get("job") == job else None,
             scheduled_at=scheduled_at,
             reason=_text(read, "reason") if read.get("rota") == 1 else "",

@@ -157,7 +157,11 @@ def test_a_failed_attempt_is_sent_again_as_the_server_says() -> None:
 def test_the_instant_that_a_server_has_made_of_when_a_rule_fired_is_kept(status: int) -> None:
     exact = "2026-11-21T11:04:00Z"
     fired = datetime(2026, 11, 21, 11, 5, 2, tzinfo=UTC)
-    of_rule = {"fired_at": fired, "scheduled_at": fired.replace(second=0), "run": "refresh-prices@2026-11-21T11:05:00Z"}
+    of_rule: dict[str, Any] = {
+        "fired_at": fired,
+        "scheduled_at": fired.replace(second=0),
+        "run": "refresh-prices@2026-11-21T11:05:00Z",
+    }
     came = reported(status, scheduled_at=exact, run=f"refresh-prices@{exact}", again_in=5)
     settle = judged(came, running_since=NOW, first_sent=NOW, **of_rule).settle
     assert isinstance(settle, SendAgain | DeadLetter)
@@ -224,6 +228,30 @@ def test_what_has_not_started_backs_off(came: Answer | NoAnswer) -> None:
 def test_a_longer_retry_after_counts() -> None:
     assert hidden(judged(Answer(503, retry_after=77.0))) == 77
     assert hidden(judged(Answer(503, retry_after=1.0))) == 5
+
+
+def in_line(**said: Any) -> Answer:
+    return reported(503, **{"run": "r1", "reason": "waits for the lock", **said})._replace(retry_after=7.0)
+
+
+def test_who_waits_for_a_lock_asks_when_it_is_told_to() -> None:
+    # By the backoff it would lose its place, which a server keeps for 5 minutes.
+    assert hidden(judged(in_line(), received=20)) == 7
+    assert hidden(judged(in_line(), received=20, chance=1.0)) == 8
+    # A balancer, a full pool or another's run say nothing of this one's place.
+    for came in (in_line(run="r2"), in_line(job="other"), in_line(rota=None), Answer(503, retry_after=7.0)):
+        assert hidden(judged(came, received=20)) == 900
+    assert hidden(judged(in_line()._replace(retry_after=None), received=20)) == 900
+
+
+@pytest.mark.parametrize("asked", [{"sent_at": NOW - 2 * HOUR}, {"received": 200}])
+def test_who_waits_for_long_is_a_new_message_with_the_old_limits(asked: dict[str, Any]) -> None:
+    found = judged(in_line(), first_sent=NOW - 3 * HOUR, **asked)
+    assert again(found) == (run(), 7)
+    assert marks(found) == {FIRST_SENT: "2026-11-21T08:05:00Z"}
+    assert isinstance(judged(in_line(), first_sent=NOW - LIMIT, **asked).settle, DeadLetter)
+    due: dict[str, Any] = {"scheduled_at": datetime.fromtimestamp(NOW - 60, UTC), "start_deadline": 60.0}
+    assert isinstance(judged(in_line(), first_sent=NOW - 60, **due, **asked).settle, DeadLetter)
 
 
 def test_the_backoff_ends_at_the_start_deadline_with_a_last_try_at_it() -> None:
