@@ -39,7 +39,7 @@ class Fleet:
     """One server that answers as it is told, and remembers what it was sent."""
 
     def __init__(self) -> None:
-        self.status, self.said, self.headers = 200, b"", {}
+        self.status, self.said, self.headers = 200, b"", {"rota-version": "1.0"}
         self.posts: list[tuple[dict[str, str], dict[str, Any]]] = []
         fleet = self
 
@@ -274,12 +274,10 @@ def test_several_jobs_and_endpoints_are_split_and_a_failed_one_alone_comes_again
     assert deployment.waiting() == (0, 2, 0)
 
 
-def test_a_run_that_runs_is_asked_for_with_the_same_id(
-    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_runs_is_asked_for_with_the_same_id(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outcomes, "LEAST_WAIT", 1)
     deployment.send({"rota": 1, "job": "a", "run": "r", "post": {"endpoints": ["web"]}})
-    deployment.fleet.status, deployment.fleet.headers = 202, {"retry-after": "1"}
+    deployment.fleet.status, deployment.fleet.headers["retry-after"] = 202, "1"
     # First as a new message, which says that it runs; then that is hidden, and comes again.
     assert deployment.invoke() == (1, 0)
     assert deployment.waiting() == (0, 0, 1)

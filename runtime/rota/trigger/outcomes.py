@@ -146,6 +146,8 @@ def judge(came: Answer | NoAnswer, d: Delivery) -> Verdict:  # noqa: PLR0911 - o
     known = report.of_run(d.envelope)
     d = d._replace(envelope=known, changed=known != d.envelope)
     reason = f"the endpoint answered {status}"
+    if 200 <= status < 300 and d.endpoint and d.endpoint.ledger and not (report.ours or came.of_rota):
+        return _not_started(f"something else answered {status} at this path", d, came, most=UNKNOWN_THERE)
     if 200 <= status < 300 and status != 202:
         return Verdict("Succeeded", report.reason or reason, Delete())
     if status == 202 and d.endpoint:

@@ -51,6 +51,8 @@ class Answer(NamedTuple):
     body: bytes = b""
     retry_after: float | None = None
     """Seconds."""
+    of_rota: bool = False
+    """Whether its headers say that the middleware wrote it."""
 
 
 class NoAnswer(NamedTuple):
@@ -110,7 +112,8 @@ def exchange(place: Place, request: bytes, until: float) -> Answer | NoAnswer:  
             return NoAnswer(f"{_told(broken) if broken else error}", begun=True)
         except OSError as error:
             return NoAnswer(f"no answer: {_told(broken or error)}", begun=True)
-    return Answer(answer.status, answer.body, _seconds(answer.headers.get("retry-after")))
+    headers = answer.headers
+    return Answer(answer.status, answer.body, _seconds(headers.get("retry-after")), "rota-version" in headers)
 
 
 def _seconds(retry_after: str | None) -> float | None:

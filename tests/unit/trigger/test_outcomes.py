@@ -83,7 +83,30 @@ def letter(verdict: Verdict) -> tuple[Envelope, dict[str, str]]:
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
 def test_what_is_done_is_deleted(status: int) -> None:
-    assert judged(Answer(status)) == Verdict("Succeeded", f"the endpoint answered {status}", Delete())
+    done = Verdict("Succeeded", f"the endpoint answered {status}", Delete())
+    assert judged(Answer(status, of_rota=True)) == done
+    assert judged(reported(status)) == done
+    assert judged(Answer(status), ledger=False) == done
+
+
+@pytest.mark.parametrize("status", [200, 202, 204])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>the shop</html>",
+        b"{}",
+        b'{"rota":1}',
+        b'{"job":"refresh-prices"}',
+        b'{"rota":1,"job":"other"}',
+        b'{"rota":true,"job":"refresh-prices"}',
+        b'{"rota":2,"job":"refresh-prices"}',
+    ],
+)
+def test_what_another_program_answers_at_the_path_is_no_success(status: int, body: bytes) -> None:
+    assert hidden(judged(Answer(status, body))) == 5
+    _, said = letter(judged(Answer(status, body), sent_at=NOW - HOUR))
+    assert said["rota.reason"] == f"not started in time: something else answered {status} at this path"
+    assert (said["rota.status"], said["rota.error"]) == (str(status), body.decode())
 
 
 def marks(verdict: Verdict) -> dict[str, str]:
@@ -93,23 +116,23 @@ def marks(verdict: Verdict) -> dict[str, str]:
 
 def test_a_run_that_runs_is_asked_for_after_the_lease_or_as_long_as_it_says() -> None:
     known: dict[str, Any] = {"running_since": NOW - 50}
-    assert hidden(judged(Answer(202), **known)) == 35
-    assert hidden(judged(Answer(202, retry_after=120.0), **known)) == 120
-    assert judged(Answer(202)).metric is None
+    assert hidden(judged(reported(202), **known)) == 35
+    assert hidden(judged(reported(202)._replace(retry_after=120.0), **known)) == 120
+    assert judged(reported(202)).metric is None
 
 
 def test_it_is_not_asked_all_the_time_nor_once_a_year_whatever_the_answer_says() -> None:
-    assert hidden(judged(Answer(202, retry_after=0.0), running_since=NOW)) == 5
-    assert hidden(judged(Answer(202, retry_after=3e7), running_since=NOW)) == 3600
+    assert hidden(judged(reported(202)._replace(retry_after=0.0), running_since=NOW)) == 5
+    assert hidden(judged(reported(202)._replace(retry_after=3e7), running_since=NOW)) == 3600
 
 
 def test_that_it_runs_stands_in_a_message_of_its_own() -> None:
     late: dict[str, Any] = {"scheduled_at": datetime.fromtimestamp(NOW - HOUR, UTC), "start_deadline": 60.0}
     # It knows that the deadline is kept: the next refusal must not end the run. What was before does not count.
-    found = judged(Answer(202), first_sent=NOW - 7 * HOUR, unknown_since=NOW - HOUR, **late)
+    found = judged(reported(202), first_sent=NOW - 7 * HOUR, unknown_since=NOW - HOUR, **late)
     assert marks(found) == {RUNNING_SINCE: "2026-11-21T11:05:00Z"}
     assert again(found)[1] == 35
-    assert hidden(judged(Answer(202), running_since=NOW - 50, **late)) == 35
+    assert hidden(judged(reported(202), running_since=NOW - 50, **late)) == 35
     assert isinstance(judged(Answer(503), **late).settle, DeadLetter)
 
 
@@ -126,13 +149,13 @@ def test_a_run_that_runs_is_looked_for_from_when_it_is_missed(came: Answer | NoA
 
 @pytest.mark.parametrize("asked", [{"sent_at": NOW - 2 * HOUR}, {"received": 500}])
 def test_what_asks_for_long_is_a_new_message_from_time_to_time(asked: dict[str, Any]) -> None:
-    found = judged(Answer(202), running_since=NOW - 5 * HOUR, **asked)
+    found = judged(reported(202), running_since=NOW - 5 * HOUR, **asked)
     assert again(found) == (run(), 35)
     assert marks(found) == {RUNNING_SINCE: "2026-11-21T06:05:00Z"}
 
 
 def test_what_is_said_to_run_for_longer_than_a_queue_keeps_messages_is_a_dead_letter() -> None:
-    _, said = letter(judged(Answer(202), running_since=NOW - OLDEST - 1))
+    _, said = letter(judged(reported(202), running_since=NOW - OLDEST - 1))
     assert said["rota.reason"].startswith("it is said to run since 2026-11-15T")
     assert said["rota.status"] == "202"
 

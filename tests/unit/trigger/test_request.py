@@ -118,6 +118,11 @@ def test_a_connection_that_broke_once_it_had_begun(scripted: Made, post: Made, s
     assert not found.passing
 
 
+def test_an_answer_of_the_middleware_is_known_by_its_header(scripted: Made, post: Made, answer: Made) -> None:
+    assert post(scripted(answer(204, rota_version="1.0")).port) == Answer(204, of_rota=True)
+    assert post(scripted(answer(204, server="rota-version")).port) == Answer(204)
+
+
 def test_a_status_counts_though_its_body_broke_off(scripted: Made, post: Made) -> None:
     found = post(scripted(b"HTTP/1.1 500 X\r\ncontent-length: 9\r\n\r\nhi").port)
     assert found == Answer(500, b"hi")
