@@ -206,6 +206,8 @@ def _failed(report: Report, came: Answer, d: Delivery) -> Verdict:
     reason = report.reason or "the attempt failed"
     if report.final or (report.again_in is None and tried >= d.post.attempts):
         why = reason if report.final else f"{reason}; it has had {tried} attempts"
+        # One more than on record: else a redrive of what comes of a late duplicate would do nothing.
+        ran = replace(ran, redrives=max(ran.redrives, report.redrives))
         made = dead(ran, why, status=came.status, error=error, traceback=report.traceback)
         return Verdict("Failed", why, DeadLetter(made))
     wait = report.again_in if report.again_in is not None else _doubled(FIRST_RETRY, tried, d)

@@ -14,7 +14,7 @@ from rota.trigger.letters import printable
 
 LONGEST_WAIT = 7 * 86_400.0
 """Seconds until the next attempt at the most: how long a queue keeps a run."""
-_MOST_ATTEMPTS = 10**6
+_MOST = 10**6
 
 
 class Report(NamedTuple):
@@ -31,6 +31,8 @@ class Report(NamedTuple):
     again_in: float | None = None
     """Seconds."""
     final: bool = False
+    redrives: int = 0
+    """Those on record: a message may be older."""
 
     @classmethod
     def of(cls, body: bytes, job: str) -> "Report":
@@ -50,6 +52,7 @@ class Report(NamedTuple):
                 scheduled_at = read_instant("scheduled_at", read["scheduled_at"])
         attempt: Any = read.get("attempt")
         again_in: Any = read.get("again_in")
+        redrives: Any = read.get("redrives")
         return cls(
             ours=ours,
             run=(_text(read, "run") or None) if read.get("job") == job else None,
@@ -57,10 +60,11 @@ class Report(NamedTuple):
             reason=_text(read, "reason") if read.get("rota") == 1 else "",
             error=_text(read, "error"),
             traceback=_text(read, "traceback"),
-            attempt=attempt if _is_number(attempt, int) and 1 <= attempt <= _MOST_ATTEMPTS else None,
+            attempt=attempt if _is_number(attempt, int) and 1 <= attempt <= _MOST else None,
             # By the comparison, which NaN fails too.
             again_in=float(again_in) if _is_number(again_in, int | float) and 0 <= again_in <= LONGEST_WAIT else None,
             final=read.get("final") is True,
+            redrives=redrives if _is_number(redrives, int) and 0 <= redrives < _MOST else 0,
         )
 
     def of_run(self, envelope: Envelope) -> Envelope:

@@ -224,6 +224,15 @@ def test_a_run_that_failed_for_good_is_a_dead_letter_ready_to_run_again() -> Non
     assert envelope == run(attempts=5, redrives=2, error="GiveUp: no")
 
 
+@pytest.mark.parametrize(
+    ("message", "record", "next_one"), [(0, 1, 2), (2, 1, 3), (1, None, 2), (1, -5, 2), (1, True, 2), (1, 10**9, 2)]
+)
+def test_a_dead_letter_counts_its_redrives_from_those_on_record(message: int, record: object, next_one: int) -> None:
+    # A late duplicate of the first message knows of none.
+    envelope, _ = letter(judged(reported(final=True, redrives=record), redrives=message))
+    assert envelope.redrives == next_one
+
+
 def test_any_other_500_has_the_attempts_of_the_job() -> None:
     envelope, delay = again(judged(Answer(500, b"oops"), attempts=3, attempt=2))
     assert (envelope.attempt, envelope.error, delay) == (3, "oops", 20)
