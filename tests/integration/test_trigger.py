@@ -388,6 +388,19 @@ def test_more_servers_than_a_batch_has_messages_each_get_one(
     assert {line["ServersLeft"] for line in left} == {1}
 
 
+def test_a_server_that_leaves_with_a_run_leaves_word_of_it(deployment: Deployment) -> None:
+    gone = {"endpoints": ["web/127.0.0.9:1"]}
+    deployment.send({"rota": 1, "job": "never-begun", "run": "r", "post": gone})
+    deployment.send({"rota": 1, "job": "redriven", "run": "r", "redrives": 1, "post": gone})
+    unknown = {"rota.unknown_since": "2026-11-21T11:05:00Z", "rota.first_sent": "2026-11-21T11:05:00Z"}
+    deployment.send({"rota": 1, "job": "unknown", "run": "r", "post": gone}, **unknown)
+    assert deployment.invoke() == (3, 0)
+    assert {said["rota.job"]: said["rota.reason"] for _, said in deployment.letters()} == {
+        "redriven": "server left",
+        "unknown": "outcome unknown, and the server has left",
+    }
+
+
 def test_a_server_that_is_expected_back_is_waited_for(deployment: Deployment) -> None:
     target = {"Id": "127.0.0.9", "Port": deployment.fleet.port}
     deployment.elb.register_targets(TargetGroupArn=deployment.groups["ip"], Targets=[target])

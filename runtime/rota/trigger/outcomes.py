@@ -185,6 +185,16 @@ def too_late(d: Delivery) -> Verdict | None:
     return _ended("NotStarted", "not started in time", d)
 
 
+def left(d: Delivery) -> Verdict:
+    """What to do with a message for a server that has left. Nobody is to run it; but who waits for it is to hear of
+    what was begun, or asked for again."""
+    if d.begun:
+        return _ended("Unknown", "outcome unknown, and the server has left", d)
+    if d.envelope.redrives or d.envelope.attempt > 1:
+        return _ended("NotStarted", "server left", d)
+    return Verdict(None, "server left", Delete())
+
+
 def _running(came: Answer, d: Delivery, endpoint: EndpointConfig) -> Verdict:
     since = d.marks.get(RUNNING_SINCE, d.now)
     if d.now - since > OLDEST:

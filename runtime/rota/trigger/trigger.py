@@ -23,6 +23,7 @@ from rota.trigger.outcomes import (
     SendAgain,
     Verdict,
     judge,
+    left,
     not_due,
     too_late,
 )
@@ -107,9 +108,10 @@ class Trigger:
         began = time.monotonic()
         every = server_of(name) == EVERY
         came = self._fleet.ask_every(part, endpoint_of(name)) if every else self._post(part, name, remaining)
-        if came is None:
+        if came is None and every:
             return True
-        verdict = judge(came, delivery._replace(now=time.time()))
+        delivery = delivery._replace(now=time.time())
+        verdict = judge(came, delivery) if came else left(delivery)
         metrics = {} if every else {"Posted": 1, "Duration": round((time.monotonic() - began) * 1000, 1)}
         # Told first: should SQS not answer, this is what is known of it.
         self._tell(record, part, verdict, metrics, came.status if isinstance(came, Answer) else None)

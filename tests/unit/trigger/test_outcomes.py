@@ -25,6 +25,7 @@ from rota.trigger.outcomes import (
     SendAgain,
     Verdict,
     judge,
+    left,
     not_due,
     too_late,
 )
@@ -456,6 +457,28 @@ def test_servers_that_do_not_know_of_a_deadline_are_not_asked_behind_it() -> Non
     assert late(0, attempt=2) is None
     assert late(0, redrives=1) is None
     assert late(0, start_deadline=None) is None
+
+
+# Left
+
+
+def test_what_was_never_begun_on_a_server_that_has_left_is_done_with() -> None:
+    assert left(delivered(run())) == Verdict(None, "server left", Delete())
+
+
+@pytest.mark.parametrize(
+    ("marks", "changes", "reason"),
+    [
+        ({UNKNOWN_SINCE: NOW}, {}, "outcome unknown, and the server has left"),
+        ({RUNNING_SINCE: NOW}, {"redrives": 1}, "outcome unknown, and the server has left"),
+        ({}, {"redrives": 1}, "server left"),
+        ({FIRST_SENT: NOW}, {"attempt": 2}, "server left"),
+    ],
+)
+def test_what_was_begun_there_or_asked_for_again_is_a_dead_letter(
+    marks: dict[str, float], changes: dict[str, Any], reason: str
+) -> None:
+    assert letter(left(delivered(run(**changes), marks=marks)))[1]["rota.reason"] == reason
 
 
 # Whatever is answered
