@@ -35,7 +35,7 @@ class AlbEndpoint:
     - `target_group`: where that rule forwards to; where the listener's default action does, unless given. And the
       servers of `EveryServer`, in the trigger's VPC: targets of type ip or instance.
     - `server_scheme`: how these are asked one by one, "http" or "https"; needed for `EveryServer`. Their security
-      group must let the trigger in: `service.connections.allow_from(trigger.security_group, ec2.Port.tcp(8080))`.
+      group must let the trigger in: `trigger.connections.allow_to(service, ec2.Port.tcp(8080))`.
     - `server_name`: the name in the certificate of each, with "https".
 
     What cannot be is a `SynthError` of the `FanoutTrigger` or `Rota` that it is given to.

@@ -14,7 +14,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from rota import keys
 from rota.manifest import Job
@@ -24,6 +24,7 @@ from rota.targets import TRIGGER, Endpoint, Queue
 from rota.trigger.config import TriggerConfig
 from rota_cdk import (
     alarms,
+    cross_stack,
     endpoint_limits,
     listener_rules,
     trigger_function,
@@ -130,14 +131,7 @@ class FanoutTrigger(Construct):
         self.security_group: ec2.SecurityGroup | None = None
         """The function's, in a VPC; None outside of any."""
         if network is not None:
-            self.security_group = ec2.SecurityGroup(
-                self,
-                "SecurityGroup",
-                vpc=network.vpc,
-                description=f"The trigger of {self.names.deployment}",
-                # It calls AWS, and servers at ports that their target group tells it.
-                allow_all_outbound=True,
-            )
+            self.security_group = trigger_network.group(self, network.vpc, self.names.deployment)
             trigger_network.admit(self.security_group, self.places)
             trigger_network.require_services(self, subject, network, self.places)
         role = trigger_function.role(self, self.queue, self.secret, self.log_group, in_vpc=network is not None)
@@ -170,7 +164,8 @@ class FanoutTrigger(Construct):
 
     @property
     def connections(self) -> ec2.Connections:
-        """The function's, for `service.connections.allow_from(trigger, ec2.Port.tcp(8080))`; of none outside a VPC."""
+        """The function's, for `trigger.connections.allow_to(service, ec2.Port.tcp(8080))`, which may stand in another
+        stack; of none outside a VPC."""
         return ec2.Connections(security_groups=[self.security_group] if self.security_group else None)
 
     @property
@@ -185,21 +180,29 @@ class FanoutTrigger(Construct):
 
     def grant_enqueue(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` enqueue runs for endpoints: send to the trigger queue."""
-        return self.queue.grant_enqueue(grantee)
+        return self.queue.grant_enqueue(self._near(grantee))
 
     def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` look at the trigger's dead letters and undelivered, and send what lies there again."""
-        return self.queue.grant_operate(grantee)
+        return self.queue.grant_operate(self._near(grantee))
 
     def grant_verify(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee`, a server, read the keys, by which it tells that a request is the trigger's."""
-        return trigger_function.may_read(self.secret, grantee)
+        return trigger_function.may_read(self.secret, self._near(grantee))
 
     def grant_rotate(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee`, a person with the command line, use `rota keys list`, `rotate` and `revoke`."""
         # The label is what moves: PutSecretValue has no condition, and two who rotate at once must not both count.
         actions = "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"
-        return trigger_function.may_read(self.secret, grantee, *actions)
+        return trigger_function.may_read(self.secret, self._near(grantee), *actions)
+
+    @property
+    def needed(self) -> list[IConstruct]:
+        """What its endpoints stand behind."""
+        return cross_stack.of_places(self.places.values())
+
+    def _near(self, grantee: iam.IGrantable) -> iam.IGrantable:
+        return cross_stack.near(self, grantee, needed=self.needed, policy=f"{self.names.deployment}_trigger")
 
     def metric(
         self,

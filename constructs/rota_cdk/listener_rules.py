@@ -33,11 +33,19 @@ def add(scope: Construct, endpoint: Endpoint, place: AlbEndpoint, priority: int)
         actions=[forward] if forward else place.default_actions,  # type: ignore[arg-type] # a Token, which jsii types as object
     )
     if isinstance(group, elbv2.ApplicationTargetGroup):
-        # As the L2 rule does: the balancer may then reach the servers, and they wait for it.
-        group.register_listener(place.listener, rule)
+        _register(group, place, rule)
     elif group is None:
         scope.node.add_validation(_Forwards(endpoint, place, Stack.of(place.listener)))
     return rule
+
+
+def _register(group: elbv2.ApplicationTargetGroup, place: AlbEndpoint, rule: elbv2.CfnListenerRule) -> None:
+    """As the L2 rule does: the balancer may then reach the servers, and they wait until it can."""
+    if Stack.of(group) is Stack.of(rule):
+        group.register_listener(place.listener, rule)
+    elif Stack.of(group) is Stack.of(place.listener):
+        # To wait for a rule that needs their own stack, they would wait for themselves.
+        group.register_listener(place.listener)
 
 
 @jsii.implements(IValidation)

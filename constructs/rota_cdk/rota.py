@@ -23,7 +23,7 @@ from rota.settings import (
     parameter_name,
 )
 from rota.targets import TRIGGER
-from rota_cdk import alarms, due_together, rota_limits, trigger_limits, validation
+from rota_cdk import alarms, cross_stack, due_together, rota_limits, trigger_limits, validation
 from rota_cdk.endpoints import Places
 from rota_cdk.fanout_trigger import FanoutTrigger
 from rota_cdk.job_queue import JobQueue
@@ -180,11 +180,13 @@ class Rota(Construct):
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment variables for containers and functions, which then need not read the parameter."""
+        """Environment variables for containers and functions, which then need not read the parameter. Not for those in
+        the load balancer's stack, where that is another one, for this one depends on it: give them `ROTA_STAGE`."""
         return {STAGE_VARIABLE: self.settings.stage, SETTINGS_VARIABLE: self.settings.encode()}
 
     def grant_enqueue(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` use `Client(manifest)`: read the settings, and enqueue on every queue, the trigger's too."""
+        grantee = self._near(grantee)
         grant = self._grant_settings(grantee)
         for queue in self._with_trigger.values():
             grant = grant.combine(queue.grant_enqueue(grantee))
@@ -192,6 +194,7 @@ class Rota(Construct):
 
     def grant_consume(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` use `Worker(manifest)`: read the settings, consume every queue, and claim runs."""
+        grantee = self._near(grantee)
         grant = self._grant_settings(grantee).combine(self.ledger.grant_claim(grantee))
         for queue in self.queues.values():
             grant = grant.combine(queue.grant_consume(grantee))
@@ -201,6 +204,7 @@ class Rota(Construct):
         """Lets `grantee`, a person with the command line, use `rota runs`, `show`, `dead`, `redrive`, `run` and
         `enqueue`: read the settings and the ledger, empty the dead letters and the undelivered, and enqueue on every
         queue, the trigger's too. Not to consume, nor to see the keys."""
+        grantee = self._near(grantee)
         grant = self._grant_settings(grantee).combine(self.ledger.grant_read(grantee))
         for queue in self._with_trigger.values():
             grant = grant.combine(queue.grant_operate(grantee))
@@ -209,14 +213,20 @@ class Rota(Construct):
     def grant_verify(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee`, a server with `RotaMiddleware`, take runs over HTTP: read the settings and the keys, and
         claim runs."""
+        grantee = self._near(grantee)
         grant = self._grant_settings(grantee).combine(self.ledger.grant_claim(grantee))
         return grant if self.trigger is None else grant.combine(self.trigger.grant_verify(grantee))
 
     def grant_rotate(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee`, a person with the command line, use `rota keys list`, `rotate` and `revoke`: read the
         settings, read and write the keys."""
+        grantee = self._near(grantee)
         grant = self._grant_settings(grantee)
         return grant if self.trigger is None else grant.combine(self.trigger.grant_rotate(grantee))
+
+    def _near(self, grantee: iam.IGrantable) -> iam.IGrantable:
+        needed = [self.ledger, *([self.trigger, *self.trigger.needed] if self.trigger else [])]
+        return cross_stack.near(self, grantee, needed=needed, policy=f"{self.ledger.names.deployment}_rota")
 
     def _grant_settings(self, grantee: iam.IGrantable) -> iam.Grant:
         return iam.Grant.add_to_principal(

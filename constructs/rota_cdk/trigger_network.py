@@ -80,6 +80,16 @@ def key_of(vpc: ec2.IVpc) -> str:
     return vpc.node.path if Token.is_unresolved(vpc.vpc_id) else vpc.vpc_id
 
 
+def group(scope: Construct, vpc: ec2.IVpc, deployment: str) -> ec2.SecurityGroup:
+    """The trigger's security group: it calls AWS, and servers at ports that their target group tells it."""
+    description = f"The trigger of {deployment}"
+    made = ec2.SecurityGroup(scope, "SecurityGroup", vpc=vpc, description=description, allow_all_outbound=True)
+    # What CDK says of trigger.connections.allow_to, whose other half, the servers' own rule, is what counts.
+    reason = "It may call whatever it has to."
+    Annotations.of(made).acknowledge_warning("@aws-cdk/aws-ec2:ipv4IgnoreEgressRule", reason)
+    return made
+
+
 def admit(group: ec2.SecurityGroup, places: Mapping[str, Place]) -> None:
     """Lets `group`, the trigger's, in at the listeners of internal load balancers."""
     for place in places.values():
