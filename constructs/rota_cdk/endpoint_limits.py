@@ -130,7 +130,7 @@ ALB: Sequence[Limit[AlbEndpoint]] = (
         ),
     ),
     Limit(
-        lambda place: not place.over_tls and not place.is_internal,
+        lambda place: not place.over_tls and not place.is_internal and not place.is_stand_in,
         lambda _: (
             "its listener speaks plain HTTP on an internet-facing load balancer, where anybody on the way can read "
             "runs and answers; give a listener with a certificate and host=, or one of an internal load balancer"

@@ -99,6 +99,12 @@ class AlbEndpoint:
         # https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/how-elastic-load-balancing-works.html
         return self.address.startswith("internal-")
 
+    @cached_property
+    def is_stand_in(self) -> bool:
+        """Whether the load balancer is yet to be looked up (`from_lookup`): the first synth has to reach its end with
+        what CDK says in its place, before the command line asks AWS and synthesises anew."""
+        return self.balancer is not None and _STAND_IN_BALANCER in self.balancer.load_balancer_arn
+
     @property
     def vpc(self) -> ec2.IVpc | None:
         """The load balancer's VPC; None where it is imported without."""
@@ -174,10 +180,19 @@ class UrlEndpoint:
         )
 
 
+def is_stand_in(vpc: ec2.IVpc) -> bool:
+    """Whether it is yet to be looked up; see `AlbEndpoint.is_stand_in`."""
+    return vpc.vpc_id == _STAND_IN_VPC
+
+
 Place = AlbEndpoint | UrlEndpoint
 """Where an endpoint is."""
 Places = Mapping[str, Place] | Mapping[Endpoint, Place] | Mapping[str | Endpoint, Place]
 """Where each is, by its name or its declaration."""
 
+_STAND_IN_BALANCER = ":loadbalancer/application/my-load-balancer/"
+"""In an ARN that CDK makes up; those of AWS have "app" there."""
+_STAND_IN_VPC = "vpc-12345"
+"""An id that CDK makes up; those of AWS have 8 or 17 digits."""
 _TOKEN = r"\$\{Token\[[^\]]+\]\}"  # noqa: S105 - a value of CDK's that is known at deploy
 _URL = re.compile(rf"https://(?P<host>(?:{_TOKEN}|[A-Za-z0-9.-])+)(?::(?P<port>[0-9]+))?(?P<path>(?:/[^?#\s]*)?)")

@@ -11,7 +11,7 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct, IConstruct, IValidation
 
 from rota_cdk import trigger_servers, validation
-from rota_cdk.endpoints import AlbEndpoint, Place, UrlEndpoint
+from rota_cdk.endpoints import AlbEndpoint, Place, UrlEndpoint, is_stand_in
 from rota_cdk.validation import Limit
 
 SERVICES = {
@@ -169,7 +169,7 @@ _IN_A_VPC: Sequence[Limit[AlbEndpoint]] = (
 
 _ONE_VPC: Sequence[Limit[dict[str, ec2.IVpc]]] = (
     Limit(
-        lambda needed: len({key_of(vpc) for vpc in needed.values()}) > 1,
+        lambda needed: len({key_of(vpc) for vpc in needed.values() if not is_stand_in(vpc)}) > 1,
         lambda needed: (
             "a function stands in one VPC, and its internal load balancers are in several: "
             + ", ".join(f"{name} in {vpc.node.path}" for name, vpc in needed.items())
