@@ -180,11 +180,6 @@ class UrlEndpoint:
         )
 
 
-def is_stand_in(vpc: ec2.IVpc) -> bool:
-    """Whether it is yet to be looked up; see `AlbEndpoint.is_stand_in`."""
-    return vpc.vpc_id == _STAND_IN_VPC
-
-
 Place = AlbEndpoint | UrlEndpoint
 """Where an endpoint is."""
 Places = Mapping[str, Place] | Mapping[Endpoint, Place] | Mapping[str | Endpoint, Place]
@@ -192,7 +187,5 @@ Places = Mapping[str, Place] | Mapping[Endpoint, Place] | Mapping[str | Endpoint
 
 _STAND_IN_BALANCER = ":loadbalancer/application/my-load-balancer/"
 """In an ARN that CDK makes up; those of AWS have "app" there."""
-_STAND_IN_VPC = "vpc-12345"
-"""An id that CDK makes up; those of AWS have 8 or 17 digits."""
 _TOKEN = r"\$\{Token\[[^\]]+\]\}"  # noqa: S105 - a value of CDK's that is known at deploy
 _URL = re.compile(rf"https://(?P<host>(?:{_TOKEN}|[A-Za-z0-9.-])+)(?::(?P<port>[0-9]+))?(?P<path>(?:/[^?#\s]*)?)")

@@ -31,6 +31,7 @@ from rota_cdk import (
     trigger_limits,
     trigger_network,
     trigger_servers,
+    trigger_services,
     validation,
 )
 from rota_cdk.endpoints import AlbEndpoint, Place, Places
@@ -133,7 +134,8 @@ class FanoutTrigger(Construct):
         if network is not None:
             self.security_group = trigger_network.group(self, network.vpc, self.names.deployment)
             trigger_network.admit(self.security_group, self.places)
-            trigger_network.require_services(self, subject, network, self.places)
+            trigger_services.require(self, subject, network, self.places)
+            trigger_services.connect(self.security_group, network.vpc)
         role = trigger_function.role(self, self.queue, self.secret, self.log_group, in_vpc=network is not None)
         trigger_servers.watch(self, role, self.places, network.vpc if network else None)
         config = TriggerConfig(

@@ -1,26 +1,15 @@
-"""Whether the trigger stands in a VPC, in which one, and what it can reach from there."""
+"""Whether the trigger stands in a VPC, in which one, and at which doors it has to be let in."""
 
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import jsii
-from aws_cdk import Annotations, Stack, Token
+from aws_cdk import Annotations
 from aws_cdk import aws_ec2 as ec2
-from constructs import Construct, IConstruct, IValidation
+from constructs import Construct
 
-from rota_cdk import trigger_servers, validation
-from rota_cdk.endpoints import AlbEndpoint, Place, UrlEndpoint, is_stand_in
+from rota_cdk import validation, vpcs
+from rota_cdk.endpoints import AlbEndpoint, Place, UrlEndpoint
 from rota_cdk.validation import Limit
-
-SERVICES = {
-    "sqs": "SQS",
-    "secretsmanager": "SECRETS_MANAGER",
-    "elasticloadbalancing": "ELASTIC_LOAD_BALANCING",
-    "ec2": "EC2",
-}
-"""The services that a trigger asks, as their endpoints end, and as CDK calls them."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +64,6 @@ def _selected(vpc: ec2.IVpc, asked: ec2.SubnetSelection) -> ec2.SelectedSubnets:
     )
 
 
-def key_of(vpc: ec2.IVpc) -> str:
-    """What tells one VPC from another: its id, or, where that is known at deploy alone, its place in the app."""
-    return vpc.node.path if Token.is_unresolved(vpc.vpc_id) else vpc.vpc_id
-
-
 def group(scope: Construct, vpc: ec2.IVpc, deployment: str) -> ec2.SecurityGroup:
     """The trigger's security group: it calls AWS, and servers at ports that their target group tells it."""
     description = f"The trigger of {deployment}"
@@ -101,62 +85,6 @@ def admit(group: ec2.SecurityGroup, places: Mapping[str, Place]) -> None:
             balancers.add_ingress_rule(group, port, "the trigger of rota posts runs", True)
 
 
-def require_services(scope: Construct, subject: str, network: Network, places: Mapping[str, Place]) -> None:
-    """Where there is no egress: has the synth end that lacks an interface endpoint the trigger needs."""
-    if network.has_egress:
-        return
-    if isinstance(network.vpc, ec2.Vpc):
-        scope.node.add_validation(_Services(scope, subject, network.vpc, places))
-        return
-    needed = ", ".join(_needed(places))
-    Annotations.of(scope).add_warning_v2(
-        "rota:imported-vpc",
-        f"{subject}: its subnets have no way out, and the VPC is imported, so what it has is not known; see to it that "
-        f"it has interface endpoints with private DNS for {needed}, or acknowledge this",
-    )
-
-
-def _needed(places: Mapping[str, Place]) -> list[str]:
-    asked = [place for place in places.values() if isinstance(place, AlbEndpoint) and place.server_scheme]
-    services = ["sqs", "secretsmanager"]
-    services += ["elasticloadbalancing"] if asked else []
-    services += ["ec2"] if any(trigger_servers.are_instances(place) for place in asked) else []
-    return services
-
-
-@jsii.implements(IValidation)
-class _Services:
-    """At the end of the synth, for interface endpoints may be added by later lines of the program."""
-
-    def __init__(self, scope: Construct, subject: str, vpc: ec2.IVpc, places: Mapping[str, Place]) -> None:
-        self._scope, self._subject, self._vpc, self._places = scope, subject, vpc, places
-
-    def validate(self) -> list[str]:
-        """The problem, as CDK asks for it; it ends the synth."""
-        there = set(self._there(self._scope.node.root))
-        missing = [service for service in _needed(self._places) if service not in there]
-        if not missing:
-            return []
-        add = ", ".join(f"InterfaceVpcEndpointAwsService.{SERVICES[service]}" for service in missing)
-        problem = (
-            f"{self._subject}: its subnets have no way out, and VPC {self._vpc.node.path} has no interface endpoint "
-            f"for {', '.join(missing)}; add them with vpc.add_interface_endpoint(..., service=...): {add}; or give "
-            "vpc_subnets= of subnets with a NAT gateway"
-        )
-        return [problem]
-
-    def _there(self, root: IConstruct) -> Iterator[str]:
-        for found in root.node.find_all():
-            if not isinstance(found, ec2.CfnVPCEndpoint) or found.private_dns_enabled is False:
-                continue
-            stack = Stack.of(found)
-            if stack.resolve(found.vpc_id) != stack.resolve(self._vpc.vpc_id):
-                continue
-            # The name reads com.amazonaws.<region>.<service>, in one part or, where the region is a Token, in several.
-            name = json.dumps(stack.resolve(found.service_name))
-            yield from (service for service in SERVICES if re.search(rf'\.{service}"', name))
-
-
 _IN_A_VPC: Sequence[Limit[AlbEndpoint]] = (
     Limit(
         lambda place: place.vpc is None,
@@ -169,7 +97,7 @@ _IN_A_VPC: Sequence[Limit[AlbEndpoint]] = (
 
 _ONE_VPC: Sequence[Limit[dict[str, ec2.IVpc]]] = (
     Limit(
-        lambda needed: len({key_of(vpc) for vpc in needed.values() if not is_stand_in(vpc)}) > 1,
+        lambda needed: len({vpcs.key_of(vpc) for vpc in needed.values() if not vpcs.is_stand_in(vpc)}) > 1,
         lambda needed: (
             "a function stands in one VPC, and its internal load balancers are in several: "
             + ", ".join(f"{name} in {vpc.node.path}" for name, vpc in needed.items())

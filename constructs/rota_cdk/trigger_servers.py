@@ -12,8 +12,8 @@ from constructs import Construct, IConstruct, IValidation
 
 from rota.manifest import Job
 from rota.targets import EveryServer
-from rota_cdk import validation
-from rota_cdk.endpoints import AlbEndpoint, Place, is_stand_in
+from rota_cdk import validation, vpcs
+from rota_cdk.endpoints import AlbEndpoint, Place
 from rota_cdk.validation import Limit
 
 
@@ -82,7 +82,7 @@ class _InReach:
 
     def validate(self) -> list[str]:
         """The problems, as CDK asks for them; any ends the synth."""
-        if self._vpc is not None and is_stand_in(self._vpc):
+        if self._vpc is not None and vpcs.is_stand_in(self._vpc):
             return []
         return [
             f"endpoint {name!r}: {problem}"
@@ -96,8 +96,7 @@ def _is_elsewhere(place: AlbEndpoint, vpc: ec2.IVpc | None) -> bool:
     group = _own(place)
     if vpc is None or group is None:
         return vpc is None
-    stack = Stack.of(group)
-    return bool(stack.resolve(group.vpc_id) != stack.resolve(vpc.vpc_id))
+    return not vpcs.is_that(vpc, group.vpc_id, Stack.of(group))
 
 
 _ASKED: Sequence[Limit[Place]] = (

@@ -135,6 +135,17 @@ def test_servers_of_another_vpc_are_refused(deploy_for, stack, balance, as_json)
         as_json(stack)
 
 
+def test_servers_of_a_vpc_that_another_stack_calls_the_same_are_refused(deploy_for, stack, balance, as_json):
+    other = Stack(stack.node.root, "Other")
+    servers = elbv2.ApplicationTargetGroup(
+        other, "Servers", vpc=ec2.Vpc(other, "WebVpc"), port=80, target_type=elbv2.TargetType.IP
+    )
+    deploy_for(AlbEndpoint(balance().listener, host=HOST, target_group=servers, server_scheme="http"))
+
+    with pytest.raises(RuntimeError, match=r"the trigger stands in Test/WebVpc, its target group elsewhere"):
+        as_json(stack)
+
+
 def test_servers_behind_an_internet_facing_balancer_are_refused_for_the_trigger_stands_outside(
     deploy_for, servers, stack, as_json
 ):

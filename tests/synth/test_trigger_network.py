@@ -5,14 +5,11 @@ import json
 import pytest
 from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk.assertions import Annotations as Found
-from aws_cdk.assertions import Match, Template
-from aws_cdk.aws_elasticloadbalancingv2 import TargetType
+from aws_cdk.assertions import Template
 
 from rota_cdk import AlbEndpoint, FanoutTrigger, SynthError, UrlEndpoint
 
 HOST = "app.example.com"
-SERVICES = ec2.InterfaceVpcEndpointAwsService
 OUTSIDE = UrlEndpoint("https://example.com")
 
 
@@ -120,85 +117,6 @@ def test_internal_and_external_endpoints_go_together_where_there_is_a_way_out(
 
     inside_vpc = ec2.Vpc(stack, "Open", max_azs=1)
     assert trigger(endpoints=endpoints(2)).security_group
-
-
-def test_without_a_way_out_every_missing_interface_endpoint_is_named(trigger, balance, isolated, as_json, stack):
-    trigger(endpoints={"web": AlbEndpoint(balance(vpc=isolated).listener, host=HOST)})
-
-    message = (
-        "FanoutTrigger 'Trigger': its subnets have no way out, and VPC Test/Isolated has no interface endpoint for "
-        "sqs, secretsmanager; add them .* InterfaceVpcEndpointAwsService.SQS, "
-        "InterfaceVpcEndpointAwsService.SECRETS_MANAGER"
-    )
-    with pytest.raises(RuntimeError, match=message):
-        as_json(stack)
-
-
-def test_interface_endpoints_may_be_added_later_in_the_program_and_elsewhere(
-    trigger, balance, isolated, as_json, stack
-):
-    trigger(endpoints={"web": AlbEndpoint(balance(vpc=isolated).listener, host=HOST)})
-    isolated.add_interface_endpoint("Sqs", service=SERVICES.SQS)
-    ec2.InterfaceVpcEndpoint(
-        Stack(stack.node.root, "Endpoints"), "Secrets", vpc=isolated, service=SERVICES.SECRETS_MANAGER
-    )
-
-    assert as_json(stack)
-
-
-def test_those_of_another_vpc_and_those_that_names_do_not_lead_to_do_not_count(
-    trigger, balance, isolated, as_json, stack
-):
-    trigger(endpoints={"web": AlbEndpoint(balance(vpc=isolated).listener, host=HOST)})
-    isolated.add_interface_endpoint("Sqs", service=SERVICES.SQS, private_dns_enabled=False)
-    ec2.Vpc(stack, "Other", max_azs=1).add_interface_endpoint("Secrets", service=SERVICES.SECRETS_MANAGER)
-
-    with pytest.raises(RuntimeError, match="no interface endpoint for sqs, secretsmanager;"):
-        as_json(stack)
-
-
-@pytest.mark.parametrize(
-    ("targets", "missing"),
-    [
-        ("IP", "sqs, secretsmanager, elasticloadbalancing"),
-        ("INSTANCE", "sqs, secretsmanager, elasticloadbalancing, ec2"),
-    ],
-)
-def test_every_server_takes_more_of_them(trigger, balance, isolated, targets, missing):
-    there = balance(vpc=isolated, targets=TargetType[targets])
-    place = AlbEndpoint(there.listener, host=HOST, target_group=there.servers, server_scheme="http")
-    made = trigger(endpoints={"web": place})
-
-    with pytest.raises(RuntimeError, match=rf"no interface endpoint for {missing};"):
-        Template.from_stack(Stack.of(made))
-
-
-def test_of_an_imported_vpc_without_a_way_out_the_synth_warns(trigger, balance, stack, as_json):
-    vpc = ec2.Vpc.from_vpc_attributes(
-        stack,
-        "Imported",
-        vpc_id="vpc-1",
-        availability_zones=["eu-west-1a", "eu-west-1b"],
-        isolated_subnet_ids=["subnet-1", "subnet-2"],
-    )
-    trigger(endpoints={"web": AlbEndpoint(balance(vpc=vpc).listener, host=HOST)})
-
-    assert as_json(stack)
-    Found.from_stack(stack).has_warning(
-        "/Test/Trigger",
-        Match.string_like_regexp(
-            "the VPC is imported, .* interface endpoints with private DNS for sqs, secretsmanager"
-        ),
-    )
-
-
-def test_public_subnets_are_no_way_out_for_a_function(trigger, balance, stack, as_json):
-    subnets = ec2.SubnetConfiguration(name="outside", subnet_type=ec2.SubnetType.PUBLIC)
-    vpc = ec2.Vpc(stack, "Public", max_azs=2, subnet_configuration=[subnets])
-    trigger(endpoints={"web": AlbEndpoint(balance(vpc=vpc).listener, host=HOST)})
-
-    with pytest.raises(RuntimeError, match="no interface endpoint for sqs, secretsmanager"):
-        as_json(stack)
 
 
 def test_the_subnets_may_be_chosen(trigger, balance, stack, as_json, only):
