@@ -1,2 +1,2 @@
 """The trigger: a Lambda that signs runs and posts them to endpoints. Standard library only, for each import is paid at
-a cold start; it knows no manifest, and reads in each message what it has to know."""
+a cold start."""

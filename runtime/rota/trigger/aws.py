@@ -1,4 +1,4 @@
-"""AWS without boto3, whose import alone takes several times as long as everything the trigger does."""
+"""AWS without boto3, whose import alone takes longer than all that the trigger does."""
 
 import json
 import os
@@ -14,9 +14,9 @@ from rota.trigger.http import HttpError, Response, connected, receive, send, wri
 from rota.trigger.sigv4 import Credentials, signed
 
 TRIES = 3
-"""Of one request, where AWS is busy or the connection breaks."""
+"""Of one request."""
 CONNECT, READ = 3.0, 10.0
-"""Seconds that are waited for a connection, and for an answer."""
+"""Seconds for a connection, and for an answer."""
 _MOST_READ = 16 * 1024 * 1024
 
 _VARIABLES = {
@@ -25,10 +25,10 @@ _VARIABLES = {
     "elasticloadbalancing": "ELASTIC_LOAD_BALANCING_V2",
     "ec2": "EC2",
 }
-"""How the services are called in `AWS_ENDPOINT_URL_<SERVICE>`.
+"""In `AWS_ENDPOINT_URL_<SERVICE>`.
 https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html"""
 _BUSY = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "SlowDown", "Unavailable", "InternalFailure")
-"""What the codes of errors contain that another try may mend, whatever their status."""
+"""In codes of errors that another try may mend, whatever their status."""
 
 
 class AwsError(BackendError):
@@ -36,15 +36,13 @@ class AwsError(BackendError):
 
     def __init__(self, action: str, problem: str, code: str = "", *, passing: bool = False) -> None:
         super().__init__(f"{action}: {problem}")
-        self.action, self.code, self.passing = action, code, passing
-        """What was asked, as "sqs SendMessage"; AWS's code for what is wrong; whether another try may mend it."""
+        self.code, self.passing = code, passing
+        """AWS's code; whether another try may mend it."""
 
 
 class Aws:
-    """Requests to services, over connections that are kept. Safe to share among threads.
-
-    `environ` has region, credentials and `AWS_ENDPOINT_URL`, as a function's has; they are read at each request.
-    """
+    """Requests to services, over connections that are kept. Safe to share among threads. Region, credentials and
+    `AWS_ENDPOINT_URL` are read from `environ` at each request."""
 
     def __init__(self, environ: Mapping[str, str] = os.environ, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._environ, self._sleep = environ, sleep
@@ -52,14 +50,14 @@ class Aws:
         self._lock = threading.Lock()
 
     def json(self, service: str, target: str, version: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask in AWS's JSON protocol: `target` as "AmazonSQS.SendMessage", `version` as "1.0". Raises `AwsError`."""
+        """Ask in the JSON protocol: `target` as "AmazonSQS.SendMessage", `version` as "1.0". Raises `AwsError`."""
         action = f"{service} {target.rpartition('.')[2]}"
         headers = {"content-type": f"application/x-amz-json-{version}", "x-amz-target": target}
         answer: dict[str, Any] = json.loads(self._ask(action, service, headers, json.dumps(asked).encode()) or "{}")
         return answer
 
     def query(self, service: str, action: str, version: str, asked: Mapping[str, str]) -> Any:
-        """Ask in AWS's query protocol; the XML that it answers, an `Element`. Raises `AwsError`."""
+        """Ask in the query protocol; the XML that is answered, an `Element`. Raises `AwsError`."""
         from urllib.parse import quote
         from xml.etree import ElementTree as ET
 
@@ -73,7 +71,7 @@ class Aws:
         tries = 1
         while True:
             try:
-                # What was kept may have died while the function was frozen: after a failure, only a new one will do.
+                # What was kept may have died while the function was frozen.
                 return self._try(action, service, headers, body, kept=tries == 1)
             except AwsError as error:
                 if not error.passing or tries == TRIES:
@@ -97,17 +95,14 @@ class Aws:
         try:
             answer = self._exchange(url, place, written(place.path, sent, body), kept=kept)
         except (OSError, ValueError, HttpError) as error:
-            said = f"{type(error).__name__}: {error}"
-            raise AwsError(action, f"no answer from {place.host}: {said}", passing=True) from error
+            raise AwsError(action, f"no answer from {place.host}: {error!r}", passing=True) from error
         if answer.status != 200:
             raise _refusal(action, answer)
         return answer.body
 
     def _exchange(self, url: str, place: "_Url", request: bytes, *, kept: bool) -> Response:
-        connection = None
         with self._lock:
-            if kept and self._idle.get(url):
-                connection = self._idle[url].pop()
+            connection = self._idle[url].pop() if kept and self._idle.get(url) else None
         if connection is None:
             connection = connected(place.name, place.port, CONNECT, place.name if place.tls else None)
         try:
@@ -151,7 +146,7 @@ class _Url(NamedTuple):
 
     @classmethod
     def of(cls, url: str) -> "_Url":
-        # Not urllib.parse: what it takes to import is more than this.
+        # Not urllib.parse: it costs an import.
         scheme, _, rest = url.partition("://")
         host, _, path = rest.partition("/")
         name, colon, port = host.rpartition(":")
@@ -162,7 +157,7 @@ class _Url(NamedTuple):
 
 
 def _refusal(action: str, answer: Response) -> AwsError:
-    """The error of an answer, in either protocol."""
+    """An answer's error, in either protocol."""
     text = answer.body.decode(errors="replace")
     if text.lstrip().startswith("<"):
         code, message = (text.partition(f"<{tag}>")[2].partition("<")[0] for tag in ("Code", "Message"))
@@ -173,6 +168,5 @@ def _refusal(action: str, answer: Response) -> AwsError:
             message = str(said.get("message") or said.get("Message") or "")
         except (ValueError, AttributeError):
             code, message = "", text[:200]
-    status = answer.status
-    passing = status >= 500 or status == 429 or any(word in code for word in _BUSY)
-    return AwsError(action, f"{code or 'error'} ({status}): {message}", code, passing=passing)
+    passing = answer.status >= 500 or answer.status == 429 or any(word in code for word in _BUSY)
+    return AwsError(action, f"{code or 'error'} ({answer.status}): {message}", code, passing=passing)

@@ -1,4 +1,4 @@
-"""What a deployment tells its trigger, in one environment variable: names and places alone, no secret."""
+"""What a deployment tells its trigger, in one environment variable, and no secret."""
 
 import json
 from collections.abc import Mapping
@@ -10,33 +10,33 @@ VARIABLE = "ROTA_TRIGGER"
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointConfig:
-    """Where an endpoint is. Durations are seconds."""
+    """Where an endpoint is. Times are seconds."""
 
     address: str
-    """The host name to connect to: the load balancer's own."""
+    """The load balancer's own host name."""
     port: int
     tls: bool
     host: str
-    """The `Host` header, and with TLS the server name that the certificate must have."""
+    """The `Host` header, and the name of the certificate."""
     path: str
     """What is posted to."""
     idle_timeout: float
-    """How long the load balancer waits for an answer."""
+    """The load balancer's."""
     lease: float
-    """How long the server that runs it may be silent before another takes the run over."""
+    """How long a server may be silent before another takes its run over."""
     ledger: bool = True
-    """Whether its servers can tell, all together, what became of a run."""
+    """Whether its servers, all together, can tell what became of a run."""
     target_group: str | None = None
-    """The ARN of the target group whose healthy targets "every server" means; None where nobody asks for that."""
+    """The ARN of the group whose healthy targets are "every server"; None where nobody asks for that."""
     server_tls: bool = False
-    """Whether its servers, asked one by one, are asked over TLS."""
+    """Whether single servers are asked over TLS."""
     server_name: str | None = None
-    """The server name that the certificate of each must have."""
+    """The name of the certificate of each."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TriggerConfig:
-    """The trigger's own places, and its endpoints by name."""
+    """The trigger's own places, and its endpoints."""
 
     deployment: str
     """`<manifest>-<stage>`, a dimension of its metrics."""
@@ -45,14 +45,12 @@ class TriggerConfig:
     dead_letters: str
     """The URL of its dead-letter queue."""
     secret: str
-    """The ARN of the secret that holds the keys."""
+    """The ARN of that with the keys."""
     endpoints: Mapping[str, EndpointConfig]
 
     def encode(self) -> str:
-        """The variable's value; what is as usual is left out."""
-        written: dict[str, Any] = {
-            name: getattr(self, name) for name in ("deployment", "queue", "dead_letters", "secret")
-        }
+        """The variable's value, without what is as usual."""
+        written: dict[str, Any] = vars(self).copy()
         usual = EndpointConfig.__dataclass_fields__
         written["endpoints"] = {
             name: {field: value for field, value in asdict(endpoint).items() if value != usual[field].default}

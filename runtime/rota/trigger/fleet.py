@@ -1,4 +1,4 @@
-"""Runs for every server behind an endpoint: who that is, and who has joined or left since."""
+"""Every server behind an endpoint: who that is, and who has joined or left since."""
 
 from collections.abc import Sequence
 
@@ -14,19 +14,19 @@ from rota.trigger.split import RollCall, endpoint_of, of_servers, server_of
 from rota.trigger.telemetry import Telemetry
 
 ROLL_CALL_AFTER = 60
-"""Seconds after which it is asked who has joined or left."""
+"""Seconds."""
 MOST_ROLL_CALLS = 5
-"""Deliveries of one roll call: it is a report, not a run."""
+"""Deliveries of one: it is a report, not a run."""
 
 
 class Fleet:
-    """The servers of a deployment's endpoints. Safe to share among threads."""
+    """The servers of the endpoints. Safe to share among threads."""
 
     def __init__(self, config: TriggerConfig, queue: TriggerQueue, aws: Aws, telemetry: Telemetry) -> None:
         self._config, self._queue, self._aws, self._telemetry = config, queue, aws, telemetry
 
     def ask_every(self, part: Envelope, name: str) -> NoAnswer | None:
-        """Send a message for each healthy server of the endpoint `name`; what is wrong where that cannot be done."""
+        """Send a message for each healthy server of the endpoint `name`; else what is wrong."""
         there = self._healthy(name)
         if isinstance(there, NoAnswer):
             return there
@@ -35,7 +35,7 @@ class Fleet:
         roll_call = RollCall(job=part.job, endpoint=name, asked=there, run=part.run)
         runs = [letter(one) for one in of_servers(part, there)]
         if not all(one.fits for one in runs):
-            return NoAnswer("its parts would be too large for the queue", most=0)
+            return NoAnswer("too large to be split", most=0)
         self._queue.send([*runs, Letter(body=roll_call.encode(), delay=ROLL_CALL_AFTER)])
         metrics = {"Servers": len(there)}
         self._telemetry.tell("every server", metrics=metrics, job=part.job, run=part.run, endpoint=name, asked=there)
@@ -46,8 +46,8 @@ class Fleet:
         return Place.of_server(endpoint, *servers.address(self._aws, server))
 
     def has_left(self, part: Envelope, name: str) -> bool:
-        """Whether the server `name`, such as "web/10.0.1.5:8080", has left: then nobody is to run this, and it is told.
-        One that the target group has as healthy is expected to answer again."""
+        """Whether the server `name`, such as "web/10.0.1.5:8080", has left, which is told. A healthy one will answer
+        again."""
         there, server = self._healthy(endpoint_of(name)), server_of(name) or ""
         if isinstance(there, NoAnswer) or server in there:
             return False
@@ -55,7 +55,7 @@ class Fleet:
         return True
 
     def call(self, roll_call: RollCall, received: int) -> bool:
-        """Tell who has joined or left since. Whether the roll call is done with; `received` is how often it came."""
+        """Tell who has joined or left since; whether it is done with. `received` is how often it came."""
         found = self._healthy(roll_call.endpoint)
         if isinstance(found, NoAnswer):
             return received >= MOST_ROLL_CALLS
@@ -64,7 +64,7 @@ class Fleet:
         return True
 
     def _healthy(self, name: str) -> tuple[str, ...] | NoAnswer:
-        """The servers behind the endpoint `name`, or why nobody knows them, which is told too."""
+        """The servers behind the endpoint `name`, or why nobody knows them."""
         endpoint = self._config.endpoints.get(name)
         if endpoint is None or endpoint.target_group is None:
             unknown = NoAnswer(f"the trigger knows no target group of endpoint {name!r}", most=UNKNOWN_THERE)
@@ -79,7 +79,6 @@ class Fleet:
     def _tell(
         self, event: str, run: Envelope | RollCall, endpoint: str, joined: Sequence[str], left: Sequence[str]
     ) -> None:
-        level = "WARNING" if joined or left else "INFO"
-        metrics = {"ServersJoined": len(joined), "ServersLeft": len(left)}
         said = {"job": run.job, "run": run.run, "endpoint": endpoint, "joined": joined, "left": left}
-        self._telemetry.tell(event, level, metrics, **said)
+        metrics = {"ServersJoined": len(joined), "ServersLeft": len(left)}
+        self._telemetry.tell(event, "WARNING" if joined or left else "INFO", metrics, **said)

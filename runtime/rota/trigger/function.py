@@ -1,6 +1,5 @@
-"""The trigger's function on Lambda: a batch of the trigger queue's messages, each for itself.
-
-What it returns names those that stay in the queue, hidden or not; Lambda deletes the others.
+"""The trigger's function on Lambda: a batch of messages, each for itself. What it returns names those that stay in the
+queue; Lambda deletes the others.
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting
 """
 
@@ -19,7 +18,7 @@ from rota.trigger.telemetry import Telemetry
 from rota.trigger.trigger import Trigger
 
 LAST_MOMENT = 2.0
-"""Seconds before the function's end at which it answers for what is done."""
+"""Seconds before its end at which the function answers for what is done."""
 
 _lock = threading.Lock()
 _made: list[Trigger] = []
@@ -27,9 +26,7 @@ _made: list[Trigger] = []
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """What Lambda calls. `event` is a batch of SQS messages; the answer lists those that failed or are to come again.
-
-    Raises where the deployment cannot be read: then the whole batch comes again.
-    """
+    Raises where the deployment cannot be read: then all come again."""
     trigger = _trigger()
     remaining = _remaining(context)
     records = event["Records"]
@@ -64,7 +61,7 @@ def _handle(trigger: Trigger, record: Mapping[str, Any], remaining: Callable[[],
 
 
 def _trigger() -> Trigger:
-    """Made at the first use, and kept with its connections and keys for the next batches."""
+    """Made at the first use, and kept with its connections and keys."""
     with _lock:
         if not _made:
             _made.append(_of_environment())
@@ -89,6 +86,6 @@ def _of_environment() -> Trigger:
 
 
 def _remaining(context: Any) -> Callable[[], float]:
-    """How many seconds the function has left; without a context of Lambda's, as many as it likes."""
+    """Seconds that the function has left; without a context of Lambda's, many."""
     left = getattr(context, "get_remaining_time_in_millis", None)
     return (lambda: float(left()) / 1000) if left else (lambda: 86_400.0)

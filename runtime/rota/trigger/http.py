@@ -1,4 +1,4 @@
-"""HTTP/1.1, as much of it as the trigger speaks. `http.client` brings in `email` and `ssl`: a third of a start."""
+"""HTTP/1.1, as the trigger speaks it. `http.client` brings in `email` and `ssl`: a third of a start."""
 
 import socket
 import threading
@@ -34,8 +34,8 @@ class Response(NamedTuple):
 
 
 def connected(address: str, port: int, timeout: float, server_name: str | None = None) -> socket.socket:
-    """A connection; with a server name over TLS, and then the certificate is good for that name. Raises `OSError`, of
-    which `ssl.SSLError` is one, or `ValueError` for what is no name."""
+    """A connection; with a server name over TLS, with a certificate for that name. Raises `OSError`, as `ssl.SSLError`
+    is, or `ValueError` for what is no name."""
     connection = socket.create_connection((address, port), timeout=timeout)
     if server_name is None:
         return connection
@@ -51,7 +51,7 @@ _contexts: "list[ssl.SSLContext]" = []
 
 
 def _context() -> "ssl.SSLContext":
-    """The one of the process: to read all the authorities' certificates costs most of a first request."""
+    """The process's: to read all the authorities' certificates costs most of a first request."""
     with _lock:
         if not _contexts:
             import ssl
@@ -67,7 +67,7 @@ def written(path: str, headers: Mapping[str, str], body: bytes) -> bytes:
 
 
 def send(connection: socket.socket, request: bytes, ends: float) -> tuple[int, OSError | None]:
-    """How many bytes the connection took before `ends`, by the monotonic clock, and what stopped it."""
+    """How many bytes it took before `ends`, by the monotonic clock, and what stopped it."""
     sent = 0
     try:
         while sent < len(request):
@@ -79,37 +79,37 @@ def send(connection: socket.socket, request: bytes, ends: float) -> tuple[int, O
 
 
 def receive(connection: socket.socket, ends: float, most: int) -> Response:
-    """The answer, with up to `most` bytes of its body; with as many as came where that broke off, or is not there by
-    `ends`. Raises `HttpError` or `OSError` where status and headers are not there."""
+    """The answer, with up to `most` bytes of its body, as far as it came before `ends`. Raises `HttpError` or `OSError`
+    where status and headers did not."""
     incoming = _Incoming(connection, ends)
     version, status, headers = incoming.head()
     while 100 <= status < 200 and status != 101:  # words before the answer, as "103 Early Hints"
         version, status, headers = incoming.head()
     length, broken = _length(headers.get("content-length", "")), ""
-    chunked = headers.get("transfer-encoding", "").lower().endswith("chunked")
     try:
-        if status not in (101, 204, 304):
-            if chunked:
-                incoming.chunks(most)
-            else:
-                incoming.take(most + 1 if length is None else min(length, most + 1), to_the_end=length is None)
+        if status in (101, 204, 304):
+            length = 0
+        elif headers.get("transfer-encoding", "").lower().endswith("chunked"):
+            length = 0
+            incoming.chunks(most)
+        else:
+            incoming.take(most + 1 if length is None else min(length, most + 1), to_the_end=length is None)
     except (OSError, HttpError) as error:
         broken = f"{type(error).__name__}: {error}"
-    known = chunked or length is not None or status in (101, 204, 304)
     body = bytes(incoming.body)
-    whole = known and not broken and len(body) <= most and version == "HTTP/1.1"
+    whole = length is not None and not broken and len(body) <= most and version == "HTTP/1.1"
     return Response(status, headers, body[:most], whole and headers.get("connection", "").lower() != "close", broken)
 
 
 def _length(said: str) -> int | None:
-    """Of the header, which may be there several times; None where it ends with the connection."""
+    """Of the header, which may say it several times; None where nobody knows."""
     lengths = {one.strip().lstrip("0") or one.strip()[-1:] for one in said.split(",")}
     length = lengths.pop()
     return int(length[:18]) if not lengths and length.isascii() and length.isdecimal() else None
 
 
 class _Incoming:
-    """What comes in until `ends`. A socket's own timeout counts anew with each byte."""
+    """What comes in until `ends`: a socket's own timeout counts anew with each byte."""
 
     def __init__(self, connection: socket.socket, ends: float) -> None:
         self._connection, self._ends, self._read = connection, ends, b""
@@ -133,7 +133,7 @@ class _Incoming:
         return version, int(status), headers
 
     def take(self, count: int, *, to_the_end: bool = False) -> None:
-        """So many bytes more of the body; or fewer, to the end of the connection."""
+        """So many bytes more of the body; or fewer, to the connection's end."""
         while count:
             if not self._read and not self._more(or_end=to_the_end):
                 return
@@ -142,10 +142,10 @@ class _Incoming:
             count -= len(part)
 
     def chunks(self, most: int) -> None:
-        """A body in chunks, to its end, or a little more than `most` bytes of it."""
+        """A body in chunks, or a little more than `most` bytes of it."""
         while len(self.body) <= most:
             said = self._line().partition(";")[0].strip()
-            # Not int() alone: that takes signs, "1_0" and the digits of every script.
+            # Not int() alone: that takes signs, "1_0" and any script.
             if not said or said.strip("0123456789abcdefABCDEF"):
                 raise HttpError(f"a chunk's size is {said[:40]!r}")
             size = int(said.lstrip("0")[:16] or "0", 16)
@@ -158,7 +158,7 @@ class _Incoming:
                 raise HttpError("a chunk is longer than its size")
 
     def _line(self, *, or_end: bool = False) -> str:
-        """The text before the end of a line, which is taken out too; or what there is before the connection's."""
+        """A line, without its end; or what there is before the connection's."""
         while b"\n" not in self._read:
             if len(self._read) > _MOST_HEAD:
                 raise HttpError("a line of the answer has no end")

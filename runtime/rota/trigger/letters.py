@@ -1,4 +1,4 @@
-"""What the trigger sends to queues: messages again, and dead letters that say why and are ready to run again."""
+"""What the trigger sends to queues: messages again, and dead letters that say why."""
 
 import json
 import re
@@ -12,11 +12,11 @@ MAX_DELAY = 900
 """Seconds that SQS can hold a message back.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html"""
 MAX_BYTES = 1024 * 1024
-"""Of one message with its attributes, and of all the messages in one request.
+"""Of one message with its attributes, and of all in one request.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
 LENGTH = 1000
 """Characters of an error, a reason or an id that travel in a message."""
-_ATTRIBUTE_BYTES = 64  # what an attribute weighs beside its text: name, type, and room to spare
+_ATTRIBUTE_BYTES = 64  # beside its text: name, type, and room to spare
 
 
 class Letter(NamedTuple):
@@ -39,8 +39,8 @@ class Letter(NamedTuple):
 
 
 def letter(envelope: Envelope, *, delay: int = 0, attributes: Mapping[str, str] | None = None) -> Letter:
-    """The message of an envelope: where it would be too heavy, shorter, and then without its last error. Ask
-    `fits` of one that may still be too heavy: the run came in a message that it all but filled."""
+    """The message of an envelope: where it would be too heavy, shorter, and then without its last error. It may still
+    not fit."""
     made = Letter(body=envelope.encode(), attributes=attributes or {}, delay=delay)
     if not made.fits:
         made = made._replace(body=_short(made.body))
@@ -50,16 +50,18 @@ def letter(envelope: Envelope, *, delay: int = 0, attributes: Mapping[str, str] 
 
 
 def dead(envelope: Envelope, reason: str, *, status: int | None = None, error: str = "", traceback: str = "") -> Letter:
-    """A run for the dead letters. It lies there ready to run again, at its one endpoint: whoever moves the message
-    back, by rota or with the console of SQS, gives it all its attempts."""
-    named = envelope.post.endpoints if envelope.post else ()
-    said = {
-        "rota.endpoint": ", ".join(named),
-        "rota.status": "" if status is None else str(status),
-        "rota.error": error,
-        "rota.traceback": traceback,
-    }
-    attributes = _attributes(reason, envelope, said)
+    """A run for the dead letters, ready to run again at its one endpoint: whoever moves the message back, by rota or
+    with the console of SQS, gives it all its attempts."""
+    attributes = _attributes(
+        reason,
+        envelope,
+        {
+            "rota.endpoint": ", ".join(envelope.post.endpoints if envelope.post else ()),
+            "rota.status": str(status or ""),
+            "rota.error": error,
+            "rota.traceback": traceback,
+        },
+    )
     again = replace(
         envelope,
         attempt=1,
@@ -73,12 +75,12 @@ def dead(envelope: Envelope, reason: str, *, status: int | None = None, error: s
 
 
 def dead_as_it_came(body: str, reason: str, envelope: Envelope | None = None) -> Letter:
-    """A message for the dead letters that cannot be read, or not be posted."""
+    """A message for the dead letters that cannot be read, posted or written anew."""
     return _cut(Letter(body=body, attributes=_attributes(reason, envelope, {})))
 
 
 def printable(text: str, length: int = LENGTH) -> str:
-    """The beginning, without what SQS refuses: control characters, lone surrogates, the last two of the basic plane.
+    """The beginning, without what SQS refuses.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
     return re.sub(_REFUSED, "?", text[:length])
 

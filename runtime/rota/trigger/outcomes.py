@@ -1,7 +1,4 @@
-"""What follows from an answer, or from none: the table of docs/http.md. Nothing but rules; no clock, no I/O.
-
-Seconds are since 1970 where they are a time.
-"""
+"""What follows from an answer, or from none: the table of docs/http.md. Rules alone; times are seconds since 1970."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -18,44 +15,43 @@ from rota.trigger.request import Answer, NoAnswer
 FIRST_WAIT, LONGEST_WAIT = 5.0, 15 * 60.0
 """Of the backoff."""
 LEAST_WAIT = 5.0
-"""Between two questions whether a run still runs: a queue counts its deliveries."""
+"""Between two questions whether a run still runs."""
 FIRST_RETRY = 10.0
-"""Before the second attempt, where a server does not say; then twice as long each time, up to `LONGEST_WAIT`."""
+"""Before the second attempt, where a server does not say; then doubled."""
 LIMIT = 6 * 3600.0
-"""How long it is tried to start a run whose job has no start deadline."""
+"""How long it is tried where the job has no start deadline."""
 UNKNOWN_THERE = 3600.0
-"""How long at the most where the endpoint's servers do not know the job: a deploy does not take longer."""
+"""The same where the servers do not know the job: a deploy does not take longer."""
 MARGIN = 5.0
-"""Beyond the time after which a run cannot run any more."""
+"""Beyond the time after which it cannot run any more."""
 LONGEST_HIDDEN = 42_000
-"""SQS keeps a message hidden for 43,200 seconds after the receive: for a little less after a request has ended.
+"""SQS hides a message for 43,200 seconds after the receive: for a little less after a request has ended.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
 FRESH, MANY = 3600.0, 200
-"""For how long, and how often, the same message asks whether a run still runs; then a new one does."""
+"""For how long, and how often, the same message asks; then a new one, for a queue counts deliveries, and days."""
 OLDEST = 6 * 86_400.0
-"""The queue keeps a message for 7 days: a run that takes longer than this has to end."""
+"""A queue keeps a message for 7 days."""
 ASK_WITHIN = 3600.0
-"""However long a server says that a run still runs, it is asked again after so many seconds."""
+"""Whatever a server says, it is asked again after so many seconds whether a run still runs."""
 RUNNING_SINCE, UNKNOWN_SINCE, FIRST_SENT = "rota.running_since", "rota.unknown_since", "rota.first_sent"
-"""Message attributes, each an instant: since when a server has said that the run runs; since when nobody knows whether
-it has begun; and since when the same attempt has been tried, where its message was sent anew since."""
+"""Message attributes, each an instant: since when a server says that it runs, nobody knows whether it does, or, for a
+message that was sent anew, it is tried."""
 
 
 class Delivery(NamedTuple):
-    """One delivery of a message that is to be posted to one endpoint."""
+    """One delivery of a message for one endpoint."""
 
     envelope: Envelope
     endpoint: EndpointConfig | None
     """None where the trigger does not know it."""
     now: float
     sent_at: float
-    """When the message was sent."""
     received: int = 1
-    """How often it has been delivered, this time included."""
+    """How often, this time included."""
     marks: Mapping[str, float] = {}
-    """What stands beside the envelope, by the names of these attributes."""
+    """These, as seconds."""
     changed: bool = False
-    """Whether the envelope is not that of the message any more."""
+    """Whether the envelope is not the message's any more."""
     chance: Callable[[], float] = random.random
 
     @property
@@ -66,13 +62,13 @@ class Delivery(NamedTuple):
 
     @property
     def start_deadline(self) -> float | None:
-        """Its job's, in seconds, which is for the first start of a run alone."""
-        first = self.envelope.attempt == 1 and not self.envelope.redrives and RUNNING_SINCE not in self.marks
-        return self.post.start_deadline if first else None
+        """Its job's, in seconds: for the first start of a run alone."""
+        later = self.envelope.attempt > 1 or self.envelope.redrives or RUNNING_SINCE in self.marks
+        return None if later else self.post.start_deadline
 
     @property
     def tried_since(self) -> float:
-        """Since when it is tried in vain, which the limits are counted from."""
+        """Since when it is tried in vain: limits count from it."""
         if FIRST_SENT in self.marks:
             return self.marks[FIRST_SENT]
         if RUNNING_SINCE in self.marks:
@@ -82,7 +78,7 @@ class Delivery(NamedTuple):
 
     @property
     def starts_until(self) -> float:
-        """Until when it is tried to start it."""
+        """Until when it is tried."""
         deadline, since = self.start_deadline, self.tried_since
         if deadline is None:
             return since + LIMIT
@@ -100,7 +96,7 @@ class Delivery(NamedTuple):
         return self.now - self.sent_at >= FRESH or self.received >= MANY
 
     def again(self, wait: float, *, anew: bool = False, **marks: float) -> "Hide | SendAgain":
-        """The same message after so many seconds; a new one for what is new in it, or a wait too long to hide it."""
+        """The same message after so many seconds; a new one where it says more, or cannot be hidden so long."""
         if not (anew or self.changed) and wait <= LONGEST_HIDDEN:
             return Hide(_whole(wait))
         return _send(self.envelope, wait, self.now, {FIRST_SENT: self.tried_since, **self.marks, **marks})
@@ -111,25 +107,25 @@ class Delete(NamedTuple):
 
 
 class Hide(NamedTuple):
-    """It comes again after so many whole seconds, from 1 to 43,200."""
+    """It comes again after so many seconds."""
 
     seconds: int
 
 
 class SendAgain(NamedTuple):
-    """Send this to the trigger queue, then delete the message."""
+    """Send this to the trigger queue instead."""
 
     letter: Letter
 
 
 class DeadLetter(NamedTuple):
-    """Send this to the dead letters, then delete the message."""
+    """Send this to the dead letters instead."""
 
     letter: Letter
 
 
 class Verdict(NamedTuple):
-    """What became of a post, why, and what to do with its message."""
+    """What became of a post, why, and what to do with it."""
 
     metric: str | None
     """ "Succeeded", "Failed", "Unknown" or "NotStarted"; None while it runs."""
@@ -155,9 +151,8 @@ def judge(came: Answer | NoAnswer, d: Delivery) -> Verdict:  # noqa: PLR0911 - o
     if status == 500:
         return _failed(report, came, d)
     if status in (503, 429, 401):
-        # Who waits for a lock keeps a place by asking when it is told to; a balancer or a full pool knows no run.
-        waits = status == 503 and report.ours and report.run == known.run
-        return _not_started(reason, d, came, waits=waits)
+        # Who waits for a lock loses its place unless it asks when told to. A balancer or a full pool knows no run.
+        return _not_started(reason, d, came, waits=status == 503 and report.ours and report.run == known.run)
     if status in (404, 408, 421, 425):
         return _not_started(reason, d, came, most=UNKNOWN_THERE)
     if 300 <= status < 500:
@@ -177,8 +172,8 @@ def not_due(d: Delivery) -> Verdict | None:
 
 
 def too_late(d: Delivery) -> Verdict | None:
-    """What to do with a message that came behind its start deadline, for servers that do not know that; None for any
-    other. Those with a ledger know, and put on record that it is skipped."""
+    """What to do with a message that came behind its start deadline; None for any other, and for servers with a ledger:
+    they put on record that it is skipped."""
     posted = d.received > 1 or d.marks or d.envelope.not_before is not None
     if d.endpoint is None or d.endpoint.ledger or posted or d.start_deadline is None or d.now < d.starts_until:
         return None
@@ -186,8 +181,8 @@ def too_late(d: Delivery) -> Verdict | None:
 
 
 def left(d: Delivery) -> Verdict:
-    """What to do with a message for a server that has left. Nobody is to run it; but who waits for it is to hear of
-    what was begun, or asked for again."""
+    """What to do with a message for a server that has left: nobody is to run it, but what was begun or asked for again
+    is not forgotten."""
     if d.begun:
         return _ended("Unknown", "outcome unknown, and the server has left", d)
     if d.envelope.redrives or d.envelope.attempt > 1:
@@ -198,25 +193,23 @@ def left(d: Delivery) -> Verdict:
 def _running(came: Answer, d: Delivery, endpoint: EndpointConfig) -> Verdict:
     since = d.marks.get(RUNNING_SINCE, d.now)
     if d.now - since > OLDEST:
-        why = f"it is said to run since {instant_text(_moment(since))}: longer than a queue keeps a message"
+        why = f"it is said to run since {instant_text(_moment(since))}: for too long"
         return _ended(None, why, d, came)
     usual = endpoint.lease + MARGIN if came.retry_after is None else came.retry_after
     wait = min(max(usual, LEAST_WAIT), ASK_WITHIN)
-    # What was tried before it ran does not count any more; and what asks for hours needs a new message, for the queue
-    # counts deliveries, and days.
+    # What was tried before it ran does not count any more.
     if set(d.marks) == {RUNNING_SINCE} and not (d.old or d.changed):
         return Verdict(None, "it runs", d.again(wait))
     return Verdict(None, "it runs", _send(d.envelope, wait, d.now, {RUNNING_SINCE: since}))
 
 
 def _failed(report: Report, came: Answer, d: Delivery) -> Verdict:
-    """An attempt has failed. The next, while there is one."""
     ran, tried = d.envelope, d.envelope.attempt
     error = report.error or _beginning(came) or "the endpoint answered 500"
     reason = report.reason or "the attempt failed"
     if report.final or (report.again_in is None and tried >= d.post.attempts):
         why = reason if report.final else f"{reason}; it has had {tried} attempts"
-        # One more than on record: else a redrive of what comes of a late duplicate would do nothing.
+        # Of a late duplicate too: else its redrive would do nothing.
         ran = replace(ran, redrives=max(ran.redrives, report.redrives))
         made = dead(ran, why, status=came.status, error=error, traceback=report.traceback)
         return Verdict("Failed", why, DeadLetter(made))
@@ -230,30 +223,28 @@ def _not_started(
     reason: str, d: Delivery, came: Answer | None = None, *, most: float | None = None, waits: bool = False
 ) -> Verdict:
     """By the backoff, until its start deadline; where it `waits` in a line of others, when it is told to."""
-    ends = d.starts_until
-    if most is not None:
-        ends = min(ends, d.tried_since + most)
+    ends = min(d.starts_until, d.tried_since + (OLDEST if most is None else most))
     if d.now >= ends:
         metric, why = ("Unknown", "outcome unknown") if d.begun else ("NotStarted", "not started in time")
         return _ended(metric, f"{why}: {reason}", d, came)
     told = (came and came.retry_after) or 0
     waits = waits and told > 0
     wait = told + d.chance() if waits else max(_doubled(FIRST_WAIT, d.received, d), told)
-    # Of one that runs, it is known from now on that it is looked for. Not past its end: then it is tried once more.
+    # One that runs is missed from now on. Not past its end: then it is tried once more.
     anew = (waits and d.old) or (RUNNING_SINCE in d.marks and FIRST_SENT not in d.marks)
     return Verdict("NotStarted", reason, d.again(min(wait, ends - d.now), anew=anew))
 
 
 def _unknown(reason: str, d: Delivery, came: Answer | None = None) -> Verdict:
-    """It may have run. Asked again with the same id, once it cannot run any more, where that does no harm."""
+    """It may have run. Asked again once it cannot run any more, where that does no harm."""
     why = f"outcome unknown: {reason}"
     if d.endpoint is None or not (d.endpoint.ledger or d.post.idempotent):
         return _ended("Unknown", why, d, came)
     wait = d.post.timeout or d.endpoint.lease
-    # The ledger knows whether it still runs: then nobody has to wait for the end of a long timeout.
+    # The ledger knows before a long timeout ends whether it still runs.
     wait = (min(wait, d.endpoint.lease) if d.endpoint.ledger else wait) + MARGIN
     asked = UNKNOWN_SINCE in d.marks
-    # Its deadline, and time to ask once more what became of the last post before it.
+    # Its deadline, and time to ask what became of the last post before it.
     if asked and d.now >= d.starts_until + wait:
         return _ended("Unknown", why, d, came)
     wait = max(wait, _doubled(FIRST_WAIT, d.received, d))
@@ -266,7 +257,6 @@ def _ended(metric: str | None, why: str, d: Delivery, came: Answer | None = None
 
 
 def _send(envelope: Envelope, wait: float, now: float, marks: Mapping[str, float]) -> SendAgain:
-    """The message of an envelope, for so many seconds later."""
     attributes = {name: instant_text(_moment(since)) for name, since in marks.items()}
     envelope = replace(envelope, not_before=_moment(now + wait) if wait > MAX_DELAY else None)
     return SendAgain(letter(envelope, delay=_whole(wait, MAX_DELAY, least=0), attributes=attributes))
@@ -286,5 +276,5 @@ def _moment(seconds: float) -> datetime:
 
 
 def _beginning(came: Answer) -> str:
-    """Of what was answered: for the dead letters, not for logs, for it may repeat what was posted."""
+    """For the dead letters, not for logs: it may repeat what was posted."""
     return printable(came.body[:1000].decode(errors="replace").strip(), 300)

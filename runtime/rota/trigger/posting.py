@@ -1,5 +1,4 @@
-"""A run posted: signed, tried again at once where it cannot have started, and signed anew where its signature was not
-accepted."""
+"""A run posted: tried again at once where it cannot have started, and signed anew where a signature was refused."""
 
 import random
 import time
@@ -16,7 +15,7 @@ TRIES = 3
 SOON = 2.0
 """Seconds: the longest `Retry-After` that is waited for on the spot."""
 KEPT_BACK = 4.0
-"""Seconds of the function's time that are for what follows a request: word to SQS."""
+"""Seconds of the function's time for what follows a request: word to SQS."""
 
 
 class Poster:
@@ -49,7 +48,7 @@ class Poster:
 
 
 def _wait(came: Answer | NoAnswer) -> float | None:
-    """Seconds until the next try, with jitter; None where none at once can do better."""
+    """Seconds until the next try, with jitter; None for none at once."""
     jitter = random.uniform(0.1, 0.5)
     if isinstance(came, NoAnswer):
         return jitter if came.passing and not came.begun else None
@@ -59,6 +58,6 @@ def _wait(came: Answer | NoAnswer) -> float | None:
 
 
 def message_id(envelope: Envelope, endpoint: str) -> str:
-    """The `webhook-id` of a run at an endpoint: the same at each retry."""
+    """The `webhook-id` of a run at an endpoint."""
     said = "\n".join([envelope.job, envelope.run or "", endpoint])
     return "msg_" + sha256(said.encode(errors="surrogatepass")).hexdigest()[:32]

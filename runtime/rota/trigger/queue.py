@@ -1,4 +1,4 @@
-"""The trigger queue and its dead letters, as the trigger asks SQS. What it receives, Lambda brings, and deletes.
+"""The trigger queue and its dead letters, as the trigger asks SQS. Lambda receives and deletes.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html
 """
@@ -16,16 +16,13 @@ MAX_BATCH = 10
 
 
 class TriggerQueue:
-    """`url` of the trigger queue, `dead_letters` of the queue for what has ended without success.
-
-    Its methods raise `AwsError`.
-    """
+    """`url` of the trigger queue, and of its `dead_letters`. Its methods raise `AwsError`."""
 
     def __init__(self, aws: Aws, url: str, dead_letters: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._aws, self._url, self._dead_letters, self._sleep = aws, url, dead_letters, sleep
 
     def send(self, letters: Sequence[Letter]) -> None:
-        """Send each. Where one is not taken, it raises, and the others may be sent."""
+        """Send each. Raises where one is not taken; the others may be sent."""
         for batch in _batches(letters):
             self._send(batch, TRIES)
 

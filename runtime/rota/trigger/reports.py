@@ -1,5 +1,5 @@
-"""What the body of an answer says, where it is JSON of the middleware's. Each field for itself: whatever is not as
-docs/http.md has it is as if it were not there."""
+"""What the body of an answer says, where it is JSON of the middleware's. Each field that is not as docs/http.md has it
+is as if it were not there."""
 
 import contextlib
 import json
@@ -13,15 +13,15 @@ from rota.errors import EnvelopeError
 from rota.trigger.letters import printable
 
 LONGEST_WAIT = 7 * 86_400.0
-"""Seconds until the next attempt at the most: how long a queue keeps a run."""
+"""Seconds until the next attempt at the most."""
 _MOST = 10**6
 
 
 class Report(NamedTuple):
-    """What an answer says of a run; nothing where it is of another job, or of no job at all."""
+    """What an answer says of a run; nothing where it is of another job."""
 
     ours: bool = False
-    """Whether it is of this job, in this version: nobody but its servers can have written it."""
+    """Whether a server of this job has written it."""
     run: str | None = None
     scheduled_at: datetime | None = None
     reason: str = ""
@@ -47,9 +47,9 @@ class Report(NamedTuple):
             return cls()
         ours = read.get("job") == job and _is_number(read.get("rota"), int)
         scheduled_at = None
-        if read.get("job") == job and read.get("scheduled_at") is not None:
+        if read.get("job") == job:
             with contextlib.suppress(EnvelopeError):
-                scheduled_at = read_instant("scheduled_at", read["scheduled_at"])
+                scheduled_at = read_instant("scheduled_at", read.get("scheduled_at"))
         attempt: Any = read.get("attempt")
         again_in: Any = read.get("again_in")
         redrives: Any = read.get("redrives")
@@ -71,7 +71,7 @@ class Report(NamedTuple):
         """The run as the server knows it: where a rule fired, its exact instant, and its id where that follows."""
         if self.scheduled_at is None or envelope.fired_at is None:
             return envelope
-        # Another server, with another schedule, would make another instant of when it fired.
+        # Of when it fired, a server with another schedule would make another instant.
         return replace(envelope, scheduled_at=self.scheduled_at, fired_at=None, run=self.run or envelope.run)
 
 

@@ -1,6 +1,5 @@
-"""One signed request to an endpoint, in one try: what was answered, or how far it came."""
+"""One signed request to an endpoint: what was answered, or how far it came."""
 
-import sys
 import time
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -11,11 +10,11 @@ from rota.trigger.config import EndpointConfig
 from rota.trigger.http import HttpError, connected, receive, send, written
 
 CONNECT = 5.0
-"""Seconds that are waited for a connection, and for each step of TLS."""
+"""Seconds for a connection, and for each step of TLS."""
 PATIENCE = 5.0
-"""Seconds beyond the load balancer's own idle timeout, so that its 504 comes before the trigger gives up."""
+"""Seconds beyond the load balancer's idle timeout, so that its 504 comes first."""
 MOST_READ = 64 * 1024
-"""Bytes of an answer; whatever follows is not read."""
+"""Bytes of an answer; no more are read."""
 
 
 class Place(NamedTuple):
@@ -24,7 +23,7 @@ class Place(NamedTuple):
     address: str
     port: int
     server_name: str | None
-    """The name that the certificate must have; None without TLS."""
+    """That of the certificate; None without TLS."""
     host: str
     path: str
     timeout: float
@@ -52,7 +51,7 @@ class Answer(NamedTuple):
     retry_after: float | None = None
     """Seconds."""
     of_rota: bool = False
-    """Whether its headers say that the middleware wrote it."""
+    """Whether it has the header of the middleware's."""
 
 
 class NoAnswer(NamedTuple):
@@ -60,11 +59,11 @@ class NoAnswer(NamedTuple):
 
     reason: str
     begun: bool = False
-    """Whether a part of the request was sent: then it may have run."""
+    """Whether a part of it was sent: then it may have run."""
     passing: bool = False
-    """Whether another try at once may do better. Only where it has not begun."""
+    """Whether another try at once may do better."""
     most: float | None = None
-    """For how many seconds it is tried again at the most, where that is less than usual."""
+    """For how many seconds it is tried again, where that is less than usual."""
 
 
 def signed_request(place: Place, secrets: Iterable[str], message_id: str, body: bytes, now: float) -> bytes:
@@ -78,23 +77,19 @@ def signed_request(place: Place, secrets: Iterable[str], message_id: str, body: 
         ID_HEADER: message_id,
         TIMESTAMP_HEADER: str(timestamp),
         SIGNATURE_HEADER: " ".join(signatures),
-        # One that is kept may be closed by the other side just as the next request begins: nobody knows then.
+        # One that is kept may be closed just as the next request begins: nobody knows then.
         "connection": "close",
     }
     return written(place.path, headers, body)
 
 
 def exchange(place: Place, request: bytes, until: float) -> Answer | NoAnswer:  # noqa: PLR0911 - one for each end
-    """Send it, and read the answer. It begins only where the answer may take its whole time before `until`, by the
-    monotonic clock."""
+    """Send it, and read the answer; only where that may take its whole time before `until`, by the monotonic clock."""
     where = f"{place.address}:{place.port}"
     try:
         connection = connected(place.address, place.port, CONNECT, place.server_name)
     except (OSError, ValueError) as error:
-        # Of a module that is imported where there is TLS.
-        refused = getattr(sys.modules.get("ssl"), "SSLCertVerificationError", ())
-        if isinstance(error, refused):
-            said = getattr(error, "verify_message", error)
+        if said := getattr(error, "verify_message", ""):  # of ssl, not imported for that
             return NoAnswer(f"the certificate at {where} is not good for {place.server_name}: {said}")
         return NoAnswer(f"no connection to {where}: {_told(error)}", passing=True)
     with connection:

@@ -13,7 +13,7 @@ _ELB, _EC2 = "2015-12-01", "2016-11-15"
 
 
 def healthy(aws: Aws, target_group: str) -> tuple[str, ...]:
-    """The ids of those that may be sent runs, sorted. The answer has no pages. Raises `AwsError`."""
+    """The ids of those that may be sent runs, sorted. There are no pages. Raises `AwsError`."""
     said = aws.query("elasticloadbalancing", "DescribeTargetHealth", _ELB, {"TargetGroupArn": target_group})
     found = {
         f"{_text(one, 'Target/Id')}:{_text(one, 'Target/Port')}"

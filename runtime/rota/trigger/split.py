@@ -1,4 +1,4 @@
-"""What a message of the trigger queue asks for: each job at each endpoint that it names, as messages of their own."""
+"""What a message of the trigger queue asks for: each job at each of its endpoints, as messages of their own."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -13,12 +13,12 @@ EVERY = "*"
 
 
 class RollCall(NamedTuple):
-    """A question to be asked once a while has passed: which servers are there now, and which were asked?"""
+    """A question for later: which servers are there now, and which were asked?"""
 
     job: str
     endpoint: str
     asked: tuple[str, ...]
-    """The ids of the servers that were there when the run was due."""
+    """The ids of those that were there when the run was due."""
     run: str | None = None
 
     def encode(self) -> str:
@@ -29,12 +29,12 @@ class RollCall(NamedTuple):
 
 
 class Unfit(NamedTuple):
-    """What cannot be read, or not be posted."""
+    """What cannot be posted."""
 
     body: str
     reason: str
     envelope: Envelope | None = None
-    """What it was, as far as it can be read."""
+    """As far as it can be read."""
 
 
 Part = Envelope | RollCall | Unfit
@@ -42,10 +42,8 @@ Part = Envelope | RollCall | Unfit
 
 
 def split(body: str, *, message_id: str, endpoints: Collection[str]) -> list[Part]:
-    """The parts of a message, at least one. `message_id` is SQS's own, `endpoints` the names of the trigger's.
-
-    Each delivery of a message has the same parts, with the same ids.
-    """
+    """The parts of a message, at least one: the same at each delivery. `message_id` is SQS's own, `endpoints` the names
+    of the trigger's."""
     try:
         read = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -64,7 +62,7 @@ def split(body: str, *, message_id: str, endpoints: Collection[str]) -> list[Par
     for job in jobs:
         whole = {**read, **(job if isinstance(job, dict) else {"job": job})}
         name = whole.get("job")
-        # An id that all of them share would be that of one run.
+        # An id that they share would be one run's.
         if several and isinstance(whole.get("run"), str) and whole["run"] == read.get("run"):
             whole["run"] = f"{whole['run']}/{name}"
         parts += _of_one(
@@ -74,7 +72,7 @@ def split(body: str, *, message_id: str, endpoints: Collection[str]) -> list[Par
 
 
 def _of_one(body: str, message_id: str, endpoints: Collection[str]) -> list[Part]:
-    """The parts of a message with one job: one for each endpoint."""
+    """The parts with one job: one for each endpoint."""
     try:
         envelope = Envelope.decode(body)
     except EnvelopeError as error:
@@ -84,7 +82,7 @@ def _of_one(body: str, message_id: str, endpoints: Collection[str]) -> list[Part
         if len(endpoints) != 1:
             known = ", ".join(sorted(endpoints)) or "none"
             reason = f'it does not say in "post" to which endpoint; this trigger has several ({known})'
-            return [Unfit(body=body, reason=reason, envelope=envelope)]
+            return [Unfit(body, reason, envelope)]
         post = Post(endpoints=tuple(endpoints))
     envelope = _identified(replace(envelope, endpoint=None), message_id)
     names = tuple(dict.fromkeys(post.endpoints))
@@ -94,18 +92,18 @@ def _of_one(body: str, message_id: str, endpoints: Collection[str]) -> list[Part
             envelope,
             post=replace(post, endpoints=(name,)),
             # Those of "every server" get theirs when it is known who that is.
-            run=own_run(envelope, name) if several and server_of(name) != EVERY else envelope.run,
+            run=_own_run(envelope, name) if several and server_of(name) != EVERY else envelope.run,
         )
         for name in names
     ]
 
 
 def of_servers(envelope: Envelope, servers: Collection[str]) -> list[Envelope]:
-    """A part for "every server", as one for each of these, by their ids."""
+    """A part for "every server" as one for each of these ids."""
     post = envelope.post
     assert post is not None  # noqa: S101 - it is a part
     names = [f"{endpoint_of(post.endpoints[0])}/{server}" for server in servers]
-    return [replace(envelope, run=own_run(envelope, name), post=replace(post, endpoints=(name,))) for name in names]
+    return [replace(envelope, run=_own_run(envelope, name), post=replace(post, endpoints=(name,))) for name in names]
 
 
 def endpoint_of(name: str) -> str:
@@ -114,20 +112,18 @@ def endpoint_of(name: str) -> str:
 
 
 def server_of(name: str) -> str | None:
-    """What stands behind it: "*", the id of a server, or None."""
+    """Behind it: "*", the id of a server, or None."""
     _, slash, server = name.partition("/")
     return server if slash else None
 
 
-def own_run(envelope: Envelope, name: str) -> str:
-    """The run's id at one of several endpoints. An occurrence has the same at all, for the instant and the endpoint say
-    which it is; what was enqueued needs an id that differs."""
+def _own_run(envelope: Envelope, name: str) -> str:
+    """The run's id at one of several endpoints: that of an occurrence is the same at all."""
     return f"{envelope.run}" if envelope.scheduled_at is not None else f"{envelope.run}/{name}"
 
 
 def _identified(envelope: Envelope, message_id: str) -> Envelope:
-    """With the id that each delivery gives it. For a rule, the instant is the minute in which it fired, until a server
-    knows better."""
+    """With its id. For a rule, the instant is the minute in which it fired, until a server knows better."""
     if envelope.scheduled_at is None and envelope.fired_at is not None:
         envelope = replace(envelope, scheduled_at=envelope.fired_at.replace(second=0, microsecond=0))
     if envelope.scheduled_at is not None:

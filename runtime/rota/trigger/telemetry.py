@@ -1,5 +1,5 @@
-"""What the trigger tells: a line of JSON for each event, with metrics in CloudWatch's embedded format. Never a secret,
-and never a payload, nor what a server answered.
+"""What the trigger tells: a line of JSON for each event, with metrics in CloudWatch's embedded format. Never a secret
+or payload, nor what a server answered.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -15,13 +15,13 @@ DIMENSIONS = ("deployment", "job", "endpoint")
 
 
 class Telemetry:
-    """Writes to standard output, which Lambda passes on to CloudWatch. Safe to share among threads."""
+    """Writes to standard output. Safe to share among threads."""
 
     def __init__(self, deployment: str) -> None:
         self._deployment = deployment
 
     def tell(self, event: str, level: str = "INFO", metrics: Mapping[str, float] | None = None, **said: Any) -> None:
-        """One event. `metrics` by name; they need `job` and `endpoint` beside them. What is None is left out."""
+        """One event. `metrics` need `job` and `endpoint` beside them. What is None is left out."""
         now = round(time.time() * 1000)
         line: dict[str, Any] = {"level": level, "event": event, "time": now, "deployment": self._deployment}
         line |= {name: value for name, value in said.items() if value is not None}

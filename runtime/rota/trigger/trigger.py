@@ -1,4 +1,4 @@
-"""What the trigger does with one message: split it, post it, or call the roll."""
+"""What is done with one message: split it, post it, or call the roll."""
 
 import contextlib
 import time
@@ -9,7 +9,7 @@ from typing import Any
 from rota.envelope import Envelope, read_instant
 from rota.errors import EnvelopeError
 from rota.trigger.aws import Aws, AwsError
-from rota.trigger.config import TriggerConfig
+from rota.trigger.config import EndpointConfig, TriggerConfig
 from rota.trigger.fleet import ROLL_CALL_AFTER, Fleet
 from rota.trigger.letters import dead_as_it_came, letter
 from rota.trigger.outcomes import (
@@ -34,7 +34,7 @@ from rota.trigger.split import EVERY, Part, RollCall, Unfit, endpoint_of, server
 from rota.trigger.telemetry import Telemetry
 
 Remaining = Callable[[], float]
-"""How many seconds the function has left."""
+"""Seconds that the function has left."""
 
 
 class Trigger:
@@ -46,13 +46,11 @@ class Trigger:
         self._config, self._queue, self._poster = config, queue, poster
         self._fleet = Fleet(config, queue, aws, telemetry)
         self.telemetry = telemetry
-        """What it tells."""
+        """Its own."""
 
     def handle(self, record: Mapping[str, Any], remaining: Remaining) -> bool:
-        """Whether the message is done with; else it stays in the queue. `record` is as Lambda brings it.
-
-        Raises what goes wrong on the way: the message then comes again when its visibility ends.
-        """
+        """Whether the message is done with; else it stays in the queue. `record` is as Lambda brings it. Raises what
+        goes wrong: then it comes again when its visibility ends."""
         parts = split(record["body"], message_id=record["messageId"], endpoints=self._config.endpoints)
         if len(parts) > 1:
             return self._split_up(record, parts)
@@ -65,11 +63,11 @@ class Trigger:
         return self._run(record, part, remaining)
 
     def _split_up(self, record: Mapping[str, Any], parts: list[Part]) -> bool:
-        """Each part as a message of its own: all of them, or the message comes again, and they with the same ids."""
+        """Each part as a message of its own: all, or the message comes again, and they with the same ids."""
         runs = [part for part in parts if isinstance(part, Envelope)]
         letters = [letter(run) for run in runs]
         if not all(one.fits for one in letters):
-            return self._bury(record, Unfit(body=record["body"], reason="its parts would be too large for the queue"))
+            return self._bury(record, Unfit(body=record["body"], reason="too large to be split"))
         self._queue.send(letters)
         for part in parts:
             if isinstance(part, Unfit):
@@ -81,7 +79,7 @@ class Trigger:
 
     def _bury(self, record: Mapping[str, Any], part: Unfit) -> bool:
         made = dead_as_it_came(part.body, part.reason, part.envelope)
-        # Written anew it can be too large; as it came, SQS has taken it.
+        # As it came, SQS has taken it.
         self._queue.bury(made if made.fits else dead_as_it_came(record["body"], part.reason, part.envelope))
         # No dimension is empty: CloudWatch would drop the metric.
         self.telemetry.tell(
@@ -89,8 +87,7 @@ class Trigger:
             "ERROR",
             {"DeadLettered": 1},
             message=record["messageId"],
-            job=part.envelope.job if part.envelope else "unknown",
-            run=part.envelope.run if part.envelope else None,
+            **({"job": part.envelope.job, "run": part.envelope.run} if part.envelope else {"job": "unknown"}),
             endpoint="unknown",
             reason=part.reason,
         )
@@ -107,23 +104,23 @@ class Trigger:
             return self._settle(record, part, unposted)
         began = time.monotonic()
         every = server_of(name) == EVERY
-        came = self._fleet.ask_every(part, endpoint_of(name)) if every else self._post(part, name, remaining)
+        came = self._fleet.ask_every(part, endpoint_of(name)) if every else self._post(part, name, endpoint, remaining)
         if came is None and every:
             return True
         delivery = delivery._replace(now=time.time())
         verdict = judge(came, delivery) if came else left(delivery)
         metrics = {} if every else {"Posted": 1, "Duration": round((time.monotonic() - began) * 1000, 1)}
-        # Told first: should SQS not answer, this is what is known of it.
+        # Told first, should SQS not answer.
         self._tell(record, part, verdict, metrics, came.status if isinstance(came, Answer) else None)
         return self._settle(record, part, verdict)
 
-    def _post(self, part: Envelope, name: str, remaining: Remaining) -> Answer | NoAnswer | None:
-        """What came of it; None where the server that it is for has left."""
-        endpoint = self._config.endpoints.get(endpoint_of(name))
+    def _post(
+        self, part: Envelope, name: str, endpoint: EndpointConfig | None, remaining: Remaining
+    ) -> Answer | NoAnswer | None:
+        """What came of it; None where its server has left."""
         if endpoint is None:
             known = ", ".join(sorted(self._config.endpoints)) or "none"
-            reason = f"the trigger knows no endpoint {endpoint_of(name)!r} (it has {known})"
-            return NoAnswer(reason, most=UNKNOWN_THERE)
+            return NoAnswer(f"the trigger knows no endpoint {endpoint_of(name)!r} (it has {known})", most=UNKNOWN_THERE)
         server = server_of(name)
         try:
             place = Place.of(endpoint) if server is None else self._fleet.place(endpoint, server)
@@ -135,7 +132,6 @@ class Trigger:
         return None if silent and self._fleet.has_left(part, name) else came
 
     def _settle(self, record: Mapping[str, Any], part: Envelope, verdict: Verdict) -> bool:
-        """Do with the message as the verdict has it; whether it is done with."""
         settle = verdict.settle
         if isinstance(settle, Hide):
             return self._hide(record, settle.seconds)
@@ -161,9 +157,7 @@ class Trigger:
         status: int | None = None,
     ) -> None:
         settle, name = verdict.settle, _name(part)
-        counted = dict(metrics or {})
-        if verdict.metric:
-            counted[verdict.metric] = 1
+        counted = {**(metrics or {}), **({verdict.metric: 1} if verdict.metric else {})}
         level = "INFO" if verdict.metric in (None, "Succeeded") else "WARNING"
         if isinstance(settle, DeadLetter):
             counted["DeadLettered"], level = 1, "ERROR"
@@ -187,7 +181,6 @@ class Trigger:
 
 
 def _name(part: Envelope) -> str:
-    """The one endpoint that a part is for, as its post has it."""
     assert part.post is not None  # noqa: S101 - split() gives each one
     return part.post.endpoints[0]
 
