@@ -274,7 +274,7 @@ def test_several_jobs_and_endpoints_are_split_and_a_failed_one_alone_comes_again
     assert deployment.waiting() == (0, 2, 0)
 
 
-def test_a_run_that_runs_is_asked_for_with_the_same_id(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hidden_message_comes_again_with_the_same_id(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outcomes, "LEAST_WAIT", 1)
     deployment.send({"rota": 1, "job": "a", "run": "r", "post": {"endpoints": ["web"]}})
     deployment.fleet.status, deployment.fleet.headers["retry-after"] = 202, "1"

@@ -163,3 +163,10 @@ def test_no_pair_is_lost_and_each_can_be_sent_and_read_alone(
 )
 def test_whatever_comes_has_a_part(message: object) -> None:
     assert parts(message)
+
+
+def test_a_job_that_stands_twice_in_a_list_has_one_run() -> None:
+    body = json.dumps({"rota": 1, "jobs": ["a", "a"], "post": {"endpoints": ["web"]}})
+    first, second = split(body, message_id="m1", endpoints=["web"])
+    assert isinstance(first, Envelope)
+    assert first == second
