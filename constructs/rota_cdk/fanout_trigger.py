@@ -58,8 +58,8 @@ class FanoutTrigger(Construct):
     - `manifest`, `stage`: part of every physical name; "rota" and "default" unless given. One trigger for each.
     - `ledger`: the `RunLedger` in which the servers claim runs; without it, a run whose outcome nobody knows is not
       posted again unless its job is idempotent. `Rota(trigger=...)` takes it over, and asks for it.
-    - `reserved_concurrency`: how many calls of the function may run at once, and are kept free for it; no limit of its
-      own unless given. Each posts up to 10 runs.
+    - `reserved_concurrency`: how many calls of the function may run at once, and are kept free for it, 2 or more; no
+      limit of its own unless given. Each posts up to 10 runs.
     - `log_retention`: how long its log is kept; a month unless given.
     - `vpc`, `vpc_subnets`: where the function stands, if what is said above does not fit; the VPC's private subnets
       unless given.

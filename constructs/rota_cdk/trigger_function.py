@@ -13,6 +13,7 @@ from constructs import Construct
 from rota.trigger.config import VARIABLE
 from rota_cdk import trigger_asset
 from rota_cdk.job_queue import JobQueue
+from rota_cdk.trigger_limits import MAX_CONCURRENCY
 from rota_cdk.trigger_network import Network
 
 BATCH_SIZE = 10
@@ -136,5 +137,6 @@ def function(
         event_source_arn=queue.sqs_queue.queue_arn,
         batch_size=BATCH_SIZE,
         report_batch_item_failures=True,
+        max_concurrency=None if reserved_concurrency is None else min(reserved_concurrency, MAX_CONCURRENCY),
     )
     return made

@@ -14,6 +14,9 @@ from rota_cdk.validation import Limit
 MAX_ENVIRONMENT = 4096
 """Bytes of all names and values in a function's environment.
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+MIN_CONCURRENCY, MAX_CONCURRENCY = 2, 1000
+"""Calls at once that a queue can be told to make. Without that it makes more than the function takes, and messages of
+calls that are refused count as received. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html"""
 LONGEST = 150
 """Characters that an ARN, a URL or a DNS name in it may come to."""
 
@@ -24,10 +27,19 @@ def _size(config: str) -> int:
     return len(VARIABLE) + len(_TOKEN.sub("x" * LONGEST, config).encode())
 
 
-CONCURRENCY: Sequence[Limit[int | None]] = (
+CONCURRENCY: Sequence[Limit[object]] = (
     Limit(
-        lambda count: count is not None and count < 1,
-        lambda count: f"reserved_concurrency must be 1 or more, or None for no limit; got {count}",
+        lambda count: count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1),
+        lambda count: (
+            f"reserved_concurrency must be a number, {MIN_CONCURRENCY} or more, or None for no limit; got {count!r}"
+        ),
+    ),
+    Limit(
+        lambda count: count == 1 and count is not True,
+        lambda _: (
+            f"reserved_concurrency is 1, and a queue asks its function for {MIN_CONCURRENCY} calls at the least, "
+            f"one of which would be refused each time; give {MIN_CONCURRENCY}, or leave it out"
+        ),
     ),
 )
 

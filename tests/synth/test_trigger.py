@@ -97,14 +97,6 @@ def test_the_function_runs_on_arm64_and_the_newest_python_with_traces_and_a_log_
     assert only("AWS::Logs::LogGroup")["RetentionInDays"] == 7
 
 
-def test_one_failed_message_does_not_repeat_the_others(trigger, only):
-    trigger()
-
-    mapping = only("AWS::Lambda::EventSourceMapping")
-    assert mapping["BatchSize"] == 10
-    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-
-
 def test_the_first_key_is_written_by_aws_and_readable(trigger, only):
     trigger()
 
@@ -249,7 +241,10 @@ def test_endpoints_given_by_name_have_the_defaults(trigger):
     ("keywords", "message"),
     [
         ({"endpoints": {}}, r"FanoutTrigger 'Trigger': it has no endpoints; give endpoints="),
-        ({"reserved_concurrency": 0}, "reserved_concurrency must be 1 or more, or None for no limit; got 0"),
+        ({"reserved_concurrency": 0}, "reserved_concurrency must be a number, 2 or more, or None for no limit; got 0"),
+        ({"reserved_concurrency": "5"}, "reserved_concurrency must be a number, .*; got '5'"),
+        ({"reserved_concurrency": True}, "reserved_concurrency must be a number, .*; got True"),
+        ({"reserved_concurrency": 1}, "reserved_concurrency is 1, and a queue asks .* give 2, or leave it out"),
         ({"manifest": "Shop"}, "manifest: "),
         ({"stage": "a stage"}, "stage"),
         (
