@@ -1,12 +1,14 @@
 """What an endpoint's place must be, as tables like those of `rota_cdk.validation`."""
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import get_args
 
+import jsii
 from aws_cdk import Annotations, Token
-from constructs import Construct
+from constructs import Construct, IValidation
 
 from rota.targets import Endpoint
 from rota_cdk import validation
@@ -39,6 +41,28 @@ def check(scope: Construct, endpoint: Endpoint, place: object) -> None:
                 f"{subject}: its listener speaks plain HTTP, so runs and answers can be read within the VPC, though "
                 "not be altered, for they are signed; give the listener a certificate and host=, or acknowledge this",
             )
+        # Attributes may be set by later lines of the program.
+        scope.node.add_validation(_IdleTimeout(endpoint, place))
+
+
+@jsii.implements(IValidation)
+class _IdleTimeout:
+    """Whether a load balancer of this app waits as long as the endpoint says."""
+
+    def __init__(self, endpoint: Endpoint, place: AlbEndpoint) -> None:
+        self._endpoint, self._place = endpoint, place
+
+    def validate(self) -> list[str]:
+        """The problem, as CDK asks for it; it ends the synth."""
+        waits, said = self._place.idle_timeout, self._endpoint.idle_timeout
+        if waits is None or waits >= said:
+            return []
+        problem = (
+            f"endpoint {self._endpoint.name!r}: its idle_timeout is {said}, and its load balancer waits {waits}, and "
+            f"would answer in a server's place after that; give ApplicationLoadBalancer(idle_timeout=Duration.seconds("
+            f"{math.ceil(said.total_seconds())})), or Endpoint(idle_timeout=timedelta(seconds={waits.seconds}))"
+        )
+        return [problem]
 
 
 PLACE: Sequence[Limit[object]] = (

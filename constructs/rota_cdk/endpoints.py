@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Literal
 
-from aws_cdk import Token
+from aws_cdk import Stack, Token
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 
@@ -111,6 +112,17 @@ class AlbEndpoint:
         return self.balancer.vpc if self.balancer else None
 
     @property
+    def idle_timeout(self) -> timedelta | None:
+        """How long the load balancer waits for an answer, known at the end of the synth; None where nobody knows."""
+        made = self.balancer.node.default_child if self.balancer else None
+        if not isinstance(made, elbv2.CfnLoadBalancer):
+            return None
+        attributes = Stack.of(made).resolve(made.load_balancer_attributes) or []
+        said = {attribute["key"]: attribute["value"] for attribute in attributes}
+        seconds = said.get("idle_timeout.timeout_seconds", _IDLE_TIMEOUT)
+        return timedelta(seconds=int(seconds)) if str(seconds).isdigit() else None
+
+    @property
     def default_actions(self) -> object | None:
         """The listener's default actions, known at the end of the synth; None where it is imported."""
         return None if self._own is None else self._own.default_actions
@@ -187,5 +199,8 @@ Places = Mapping[str, Place] | Mapping[Endpoint, Place] | Mapping[str | Endpoint
 
 _STAND_IN_BALANCER = ":loadbalancer/application/my-load-balancer/"
 """In an ARN that CDK makes up; those of AWS have "app" there."""
+_IDLE_TIMEOUT = 60
+"""Seconds, unless set.
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html"""
 _TOKEN = r"\$\{Token\[[^\]]+\]\}"  # noqa: S105 - a value of CDK's that is known at deploy
 _URL = re.compile(rf"https://(?P<host>(?:{_TOKEN}|[A-Za-z0-9.-])+)(?::(?P<port>[0-9]+))?(?P<path>(?:/[^?#\s]*)?)")
