@@ -133,7 +133,7 @@ class FanoutTrigger(Construct):
         """The function's, in a VPC; None outside of any."""
         if network is not None:
             self.security_group = trigger_network.group(self, network.vpc, self.names.deployment)
-            trigger_network.admit(self.security_group, self.places)
+            trigger_network.admit(self, self.security_group, self.places)
             trigger_services.require(self, subject, network, self.places)
             trigger_services.connect(self.security_group, network.vpc)
         role = trigger_function.role(self, self.queue, self.secret, self.log_group, in_vpc=network is not None)

@@ -74,15 +74,27 @@ def group(scope: Construct, vpc: ec2.IVpc, deployment: str) -> ec2.SecurityGroup
     return made
 
 
-def admit(group: ec2.SecurityGroup, places: Mapping[str, Place]) -> None:
-    """Lets `group`, the trigger's, in at the listeners of internal load balancers."""
-    for place in places.values():
+def admit(scope: Construct, group: ec2.SecurityGroup, places: Mapping[str, Place]) -> None:
+    """Lets `group`, the trigger's, in at the listeners of internal load balancers. Warns where it may not."""
+    done: set[tuple[str, int]] = set()
+    for name, place in places.items():
         if not isinstance(place, AlbEndpoint) or not place.is_internal or place.balancer is None:
             continue
         for balancers in place.balancer.connections.security_groups:
+            door = (balancers.node.path, place.at_port)
+            before = len(group.node.children) + len(balancers.node.children)
             # remote_rule: in the trigger's stack where the two differ, for it depends on the balancer's already.
             port = ec2.Port.tcp(place.at_port)
             balancers.add_ingress_rule(group, port, "the trigger of rota posts runs", True)
+            # Of a group that is imported as not mutable, CDK makes nothing, and says nothing.
+            if door not in done and len(group.node.children) + len(balancers.node.children) == before:
+                Annotations.of(scope).add_warning_v2(
+                    f"rota:closed-load-balancer-{name}",
+                    f"endpoint {name!r}: the security group of its load balancer is imported, and may not be changed "
+                    f"(mutable=False); let it, {balancers.security_group_id}, let the trigger's group in at port "
+                    f"{place.at_port} (trigger.security_group), or acknowledge this",
+                )
+            done.add(door)
 
 
 _IN_A_VPC: Sequence[Limit[AlbEndpoint]] = (

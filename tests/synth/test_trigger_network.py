@@ -5,8 +5,11 @@ import json
 import pytest
 from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk.assertions import Template
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk.assertions import Annotations as Found
+from aws_cdk.assertions import Match, Template
 
+from rota import Endpoint
 from rota_cdk import AlbEndpoint, FanoutTrigger, SynthError, UrlEndpoint
 
 HOST = "app.example.com"
@@ -147,3 +150,33 @@ def test_a_function_may_be_put_into_a_vpc_and_servers_may_let_it_in(trigger, sta
         8080,
         stack.resolve(made.security_group.security_group_id),
     )
+
+
+@pytest.fixture
+def guarded(stack):
+    """Listeners of an internal balancer whose security group is imported, and may be changed or not."""
+
+    def make(*, mutable):
+        vpc = ec2.Vpc(stack, "Guarded", max_azs=2)
+        group = ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-0a1b2c3d", mutable=mutable)
+        made = elbv2.ApplicationLoadBalancer(stack, "Balancer", vpc=vpc, security_group=group)
+        action = elbv2.ListenerAction.fixed_response(404)
+        return [made.add_listener(f"At{port}", port=port, open=False, default_action=action) for port in (80, 8080)]
+
+    return make
+
+
+def test_a_balancer_whose_group_may_not_be_changed_is_warned_of(trigger, guarded, stack):
+    first, second = guarded(mutable=False)
+    trigger(endpoints={"web": AlbEndpoint(first), "api": AlbEndpoint(second)})
+
+    for name, port in {"web": 80, "api": 8080}.items():
+        message = rf"endpoint '{name}': the security group .* sg-0a1b2c3d, let the trigger's group in at port {port} "
+        Found.from_stack(stack).has_warning("/Test/Trigger", Match.string_like_regexp(message))
+
+
+def test_one_whose_group_may_be_changed_is_not(trigger, guarded, stack):
+    first, _ = guarded(mutable=True)
+    trigger(endpoints={"web": AlbEndpoint(first), Endpoint(name="api", path="/api/jobs"): AlbEndpoint(first)})
+
+    Found.from_stack(stack).has_no_warning("*", Match.string_like_regexp("may not be changed"))
