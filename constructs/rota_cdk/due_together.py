@@ -20,6 +20,7 @@ def groups(manifest: Manifest, together: Sequence[Sequence[str]]) -> tuple[Jobs,
 
     Raises `SynthError` for a name that is none of these, or stands in two groups.
     """
+    validation.check(f"manifest {manifest.name!r}: together", [together], _GROUPS)
     scheduled = {job.name: job for job in manifest.jobs if job.schedule is not None}
     names = [name for group in together for name in group]
     validation.check(f"manifest {manifest.name!r}: together", (names, scheduled), _NAMES)
@@ -78,6 +79,22 @@ ONE_OF_TWO: Sequence[Limit[tuple[JobQueue | None, FanoutTrigger | None, Job[Any]
         ),
     ),
 )
+
+_GROUPS: Sequence[Limit[list[Sequence[Sequence[str]]]]] = (
+    Limit(
+        lambda given: _stray(given[0]) is not None,
+        lambda given: (
+            f"it must hold groups of names, and {_stray(given[0])!r} is a name; give "
+            f"together=[{[given[0]] if isinstance(given[0], str) else list(given[0])!r}]"
+        ),
+    ),
+)
+"""Of all groups, in a list: a text is a sequence of texts as well."""
+
+
+def _stray(groups: Sequence[Sequence[str]]) -> str | None:
+    return next((each for each in (groups, *groups) if isinstance(each, str)), None)
+
 
 _NAMES: Sequence[Limit[tuple[list[str], Mapping[str, Job[Any]]]]] = (
     Limit(

@@ -8,6 +8,7 @@ from typing import get_args
 
 import jsii
 from aws_cdk import Annotations, Token
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct, IValidation
 
 from rota.targets import Endpoint
@@ -17,6 +18,9 @@ from rota_cdk.validation import Limit
 
 MAX_PRIORITY = 50000
 """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-update-rules.html"""
+MAX_PATTERN = 128
+"""Characters of a path or a host in a rule.
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html"""
 MAX_FUNCTION_TIMEOUT = timedelta(minutes=15)
 """https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 AROUND = timedelta(seconds=30)
@@ -29,12 +33,14 @@ def check(scope: Construct, endpoint: Endpoint, place: object) -> None:
     """Raises `SynthError`, naming the endpoint, for a place that cannot be; warns of one that is not encrypted."""
     subject = f"endpoint {endpoint.name!r}"
     validation.check(subject, place, PLACE)
+    validation.check(subject, place, KIND)
     validation.check(subject, endpoint, ENDPOINT)
     if isinstance(place, UrlEndpoint):
         validation.check(subject, (endpoint, place), URL)
     if isinstance(place, AlbEndpoint):
         validation.check(subject, place, KNOWN)
         validation.check(subject, place, ALB)
+        validation.check(subject, (endpoint, place), RULE)
         if not place.over_tls:
             Annotations.of(scope).add_warning_v2(
                 f"rota:plain-http-{endpoint.name}",
@@ -71,6 +77,48 @@ PLACE: Sequence[Limit[object]] = (
         lambda place: f'must be AlbEndpoint(listener) or UrlEndpoint("https://..."); got {place!r}',
     ),
 )
+
+KIND: Sequence[Limit[object]] = (
+    Limit(
+        lambda place: isinstance(place, UrlEndpoint) and not isinstance(place.url, str),
+        lambda place: f'url must be a text, "https://..."; got {getattr(place, "url", None)!r}',
+    ),
+    Limit(
+        lambda place: isinstance(place, AlbEndpoint) and not _is_listener(place.listener),
+        lambda place: f"listener must be an ApplicationListener; got {_got(getattr(place, 'listener', None))}",
+    ),
+    Limit(
+        lambda place: isinstance(place, AlbEndpoint) and not _is_number(place.priority),
+        lambda place: (
+            f"priority must be a number from 1 to {MAX_PRIORITY}, or None for no rule; got "
+            f"{getattr(place, 'priority', None)!r}"
+        ),
+    ),
+    Limit(
+        lambda place: isinstance(place, AlbEndpoint) and not isinstance(place.host, str | None),
+        lambda place: f'host must be a name such as "app.example.com"; got {getattr(place, "host", None)!r}',
+    ),
+)
+"""What is asked before anything else, for the other limits take it for granted."""
+
+
+def _is_listener(given: object) -> bool:
+    return hasattr(given, "listener_arn") and not isinstance(given, elbv2.NetworkListener)
+
+
+def _is_number(given: object) -> bool:
+    return given is None or Token.is_unresolved(given) or (isinstance(given, int) and not isinstance(given, bool))
+
+
+def _got(given: object) -> str:
+    if isinstance(given, str):
+        return f"{given!r}; import it: ApplicationListener.from_application_listener_attributes(listener_arn=...)"
+    if hasattr(given, "load_balancer_arn"):
+        return "a load balancer; give the one of its listeners that it is reached by, as add_listener returns it"
+    if isinstance(given, elbv2.NetworkListener):
+        return "a NetworkListener; a Network Load Balancer passes connections on and has no rules: give UrlEndpoint"
+    return f"{given!r}; give what add_listener of an ApplicationLoadBalancer returns"
+
 
 ENDPOINT: Sequence[Limit[Endpoint]] = (
     Limit(
@@ -188,6 +236,28 @@ ALB: Sequence[Limit[AlbEndpoint]] = (
             'server_scheme="https" needs server_name=, the name in the certificate of each server'
             if place.server_name is None
             else f'server_name={place.server_name!r} is checked with server_scheme="https" alone; give both or neither'
+        ),
+    ),
+)
+
+RULE: Sequence[Limit[tuple[Endpoint, AlbEndpoint]]] = (
+    Limit(
+        lambda given: given[1].priority is not None and len(given[0].path) + len("/*") > MAX_PATTERN,
+        lambda given: (
+            f"its path has {len(given[0].path)} characters, and a rule (priority=) takes {MAX_PATTERN - len('/*')} and "
+            '"/*"; give the Endpoint a shorter path, or leave priority= out and make a rule of your own'
+        ),
+    ),
+    Limit(
+        lambda given: (
+            given[1].priority is not None
+            and given[1].host is not None
+            and not Token.is_unresolved(given[1].host)
+            and len(given[1].host) > MAX_PATTERN
+        ),
+        lambda given: (
+            f"host has {len(given[1].host or '')} characters, and a rule (priority=) takes {MAX_PATTERN}; leave "
+            "priority= out and make a rule of your own, with wildcards"
         ),
     ),
 )

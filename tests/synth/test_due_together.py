@@ -123,6 +123,8 @@ def test_jobs_of_queues_cannot(together, shop):
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
+        (["a", "b"], r"together: it must hold groups of names, and 'a' is a name; give together=\[\['a', 'b'\]\]"),
+        ("a", r"together: it must hold groups of names, and 'a' is a name; give together=\[\['a'\]\]"),
         ([["a", "z"]], "manifest 'shop': together: no job with a schedule is called 'z'; there are 'a', 'b'"),
         ([["a", "c"]], "no job with a schedule is called 'c'"),
         ([["a", "b"], ["b"]], "job 'b' is named more than once"),
