@@ -102,6 +102,7 @@ class FanoutTrigger(Construct):
         self.places: Mapping[str, Place] = MappingProxyType({endpoint.name: place for endpoint, place in declared})
         """Where each is, by its name."""
         validation.check(subject, self.places, trigger_limits.PRIORITIES)
+        validation.check(subject, declared, trigger_limits.APART)
         network = trigger_network.network_of(subject, self.places, vpc, vpc_subnets)
         timeout = max(endpoint.idle_timeout for endpoint, _ in declared) + endpoint_limits.AROUND
         self.names = Names(manifest, stage)

@@ -6,7 +6,9 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct, IValidation
 
 from rota.targets import Endpoint
+from rota_cdk import rule_order
 from rota_cdk.endpoints import AlbEndpoint
+from rota_cdk.rule_order import EndpointRule
 
 _Rule = elbv2.CfnListenerRule
 
@@ -23,7 +25,7 @@ def add(scope: Construct, endpoint: Endpoint, place: AlbEndpoint, priority: int)
         conditions.append(_Rule.RuleConditionProperty(field="host-header", host_header_config=host))
     group = place.target_group
     forward = None if group is None else _Rule.ActionProperty(type="forward", target_group_arn=group.target_group_arn)
-    rule = elbv2.CfnListenerRule(
+    rule = EndpointRule(
         scope,
         f"Rule-{endpoint.name}",
         listener_arn=place.listener.listener_arn,
@@ -36,6 +38,7 @@ def add(scope: Construct, endpoint: Endpoint, place: AlbEndpoint, priority: int)
         _register(group, place, rule)
     elif group is None:
         scope.node.add_validation(_Forwards(endpoint, place, Stack.of(place.listener)))
+    rule_order.watch(endpoint, rule)
     return rule
 
 

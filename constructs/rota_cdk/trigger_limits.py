@@ -84,6 +84,26 @@ def _same_rule(places: Mapping[str, Place]) -> list[str]:
     return next((names for names in rules.values() if len(names) > 1), [])
 
 
+APART: Sequence[Limit[Sequence[tuple[Endpoint, Place]]]] = (
+    Limit(
+        lambda declared: bool(_same_requests(declared)),
+        lambda declared: (
+            f"endpoints {' and '.join(map(repr, _same_requests(declared)))} have one listener, host and path, so that "
+            "nothing tells their requests apart; give each a path= or a host= of its own"
+        ),
+    ),
+)
+"""Of the endpoints and their places."""
+
+
+def _same_requests(declared: Sequence[tuple[Endpoint, Place]]) -> list[str]:
+    asked: dict[tuple[str, str | None, str], list[str]] = {}
+    for endpoint, place in declared:
+        if isinstance(place, AlbEndpoint):
+            asked.setdefault((place.listener.node.path, place.host, endpoint.path), []).append(endpoint.name)
+    return next((names for names in asked.values() if len(names) > 1), [])
+
+
 JOB: Sequence[Limit[tuple[Job[Any], Mapping[str, Endpoint]]]] = (
     Limit(
         lambda given: not given[0].endpoints,
