@@ -261,3 +261,10 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     found = Site(module)
     yield found
     found.close()
+
+
+@pytest.fixture
+def new_threads() -> Callable[[str], set[str]]:
+    """The names of threads with a prefix, of those that this test has started: others' may still be ending."""
+    before = set(threading.enumerate())
+    return lambda prefix: {each.name for each in set(threading.enumerate()) - before if each.name.startswith(prefix)}

@@ -16,6 +16,8 @@ from rota.testing import FakeClock
 
 ONE, OTHER = problem(503), problem(404)
 
+NewThreads = Callable[[str], set[str]]
+
 
 class Gate:
     """Work that waits until it may end, or is told to stop."""
@@ -42,15 +44,11 @@ def pool() -> Iterator[Pool]:
     made.close(0)
 
 
-def threads() -> set[str]:
-    return {thread.name for thread in threading.enumerate() if thread.name.startswith("rota-post")}
-
-
-def test_so_many_run_at_once_and_no_more_wait(pool: Pool) -> None:
+def test_so_many_run_at_once_and_no_more_wait(pool: Pool, new_threads: NewThreads) -> None:
     gate = Gate()
     taken = [pool.take(number, gate) for number in range(3)]
     assert [posted is not None for posted in taken] == [True, True, False]
-    assert {"rota-post-0", "rota-post-1"} <= threads()
+    assert {"rota-post-0", "rota-post-1"} <= new_threads("rota-post")
     with pytest.raises(AlreadyHereError):
         pool.take(0, gate)
     gate.may_go.set()
@@ -59,17 +57,17 @@ def test_so_many_run_at_once_and_no_more_wait(pool: Pool) -> None:
         assert posted.answer.result(10) is ONE
 
 
-def test_threads_are_made_when_they_are_needed_and_used_again(pool: Pool) -> None:
-    assert threads() == set()
+def test_threads_are_made_when_they_are_needed_and_used_again(pool: Pool, new_threads: NewThreads) -> None:
+    assert new_threads("rota-post") == set()
     for number in range(20):
         posted = None
         while posted is None:  # the last one may not have left yet
             posted = pool.take(number, lambda posted: posted.say(ONE))
         assert posted.answer.result(10) is ONE
-    assert {name for name in threads() if name[-1].isdigit()} <= {"rota-post-0", "rota-post-1"}
+    assert {name for name in new_threads("rota-post") if name[-1].isdigit()} <= {"rota-post-0", "rota-post-1"}
 
 
-def test_a_place_is_free_before_anybody_hears_of_the_outcome(pool: Pool) -> None:
+def test_a_place_is_free_before_anybody_hears_of_the_outcome(pool: Pool, new_threads: NewThreads) -> None:
     def work(posted: Posted) -> None:
         pool.end(posted, ONE)
         assert again.wait(20)
@@ -83,7 +81,7 @@ def test_a_place_is_free_before_anybody_hears_of_the_outcome(pool: Pool) -> None
     again.set()
     assert second.answer.result(10) is ONE
     assert pool.close(10)
-    assert threads() == set()
+    assert new_threads("rota-post") == set()
 
 
 def test_an_error_costs_no_thread(pool: Pool, caplog: pytest.LogCaptureFixture) -> None:
@@ -131,7 +129,7 @@ def test_nobody_who_stops_waiting_takes_the_answer_from_others(pool: Pool) -> No
     assert posted.answer.result(0) is ONE
 
 
-def test_a_close_waits_for_what_runs(pool: Pool) -> None:
+def test_a_close_waits_for_what_runs(pool: Pool, new_threads: NewThreads) -> None:
     gate, closed = Gate(), []
     posted = pool.take("key", gate)
     assert posted is not None
@@ -145,7 +143,7 @@ def test_a_close_waits_for_what_runs(pool: Pool) -> None:
     closing.join(10)
     assert closed == [True]
     assert gate.told == [None], "it had the time"
-    assert threads() == set()
+    assert new_threads("rota-post") == set()
 
 
 def test_after_the_grace_time_runs_are_told_to_stop(pool: Pool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from rota.ledger import State
 
 if TYPE_CHECKING:
     from tests.unit.endpoint.conftest import Site
+
+NewThreads = Callable[[str], set[str]]
 
 
 @pytest.fixture
@@ -100,7 +103,7 @@ def test_a_run_that_another_server_has_is_left_to_it(site: Site) -> None:
     assert len(gate.runs) == 1
 
 
-def test_the_same_run_takes_no_second_thread(site: Site) -> None:
+def test_the_same_run_takes_no_second_thread(site: Site, new_threads: NewThreads) -> None:
     gate = site.gate()
     site.declare(handle=gate)
     core, request = site.core(concurrency=2), site.request()
@@ -108,8 +111,8 @@ def test_the_same_run_takes_no_second_thread(site: Site) -> None:
     gate.wait_until_in()
     again = site.post(core)
     assert (again.status, again.retry_after) == (202, 35)
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("rota-post-0")]
-    assert not [thread.name for thread in threading.enumerate() if thread.name == "rota-post-1"]
+    assert new_threads("rota-post-0")
+    assert not new_threads("rota-post-1")
     gate.may_go.set()
     assert isinstance(first, Pending)
     assert first.answer.result(10).status == 200
@@ -184,7 +187,7 @@ def test_a_stop_takes_nothing_new_and_lets_what_runs_finish(site: Site) -> None:
 
 
 def test_after_a_stop_that_a_run_did_not_heed_others_are_taken_again(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: Site, monkeypatch: pytest.MonkeyPatch, new_threads: NewThreads
 ) -> None:
     monkeypatch.setattr(pools, "LAST_WORDS", 0.05)
     gate = site.gate()
@@ -204,7 +207,7 @@ def test_after_a_stop_that_a_run_did_not_heed_others_are_taken_again(
     gate.may_go.set()
     while not core.stop():
         pass
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("rota-post")]
+    assert not new_threads("rota-post")
     assert len(gate.runs) == 1
 
 
