@@ -76,13 +76,13 @@ class Envelope:
     scheduled_at: datetime | None = None
     """The occurrence this run is for."""
     fired_at: datetime | None = None
-    """When a rule fired; the occurrence is the latest instant of the job's schedule not after it."""
+    """When a rule fired; the occurrence is the latest instant of the schedule not after it."""
     enqueued_at: datetime | None = None
     """When the run was first enqueued; the same through retries and hand-backs."""
     attempt: int = 1
     """The number of the attempt that this message asks for."""
     handed_back_at: datetime | None = None
-    """When a worker first handed the run back without an attempt."""
+    """When a server first handed it back without an attempt."""
     error: str | None = None
     """What the last attempt failed with."""
     digest: str | None = None
@@ -90,13 +90,13 @@ class Envelope:
     not_before: datetime | None = None
     """When the attempt may start: for waits longer than SQS can hold a message back."""
     redrives: int = 0
-    """How often it has been sent again from the dead letters; one that lies there counts the next one already."""
+    """How often it has left the dead letters; one that lies there counts the next time already."""
     redriven_by: str | None = None
     """Who did so last, where rota was asked to."""
     post: Post | None = None
     """How the trigger posts it; None for a queue's."""
     endpoint: str | None = None
-    """Of what is posted: the endpoint that it is for, with "/" and its id if it is for that server alone."""
+    """Of what is posted: the endpoint that it is for, with "/" and its id if it is for one server."""
 
     @classmethod
     def new(

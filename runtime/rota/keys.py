@@ -1,9 +1,8 @@
-"""The keys with which requests to endpoints are signed: one secret that holds several, so that one can be replaced
-without a gap. The sender signs with all of them, a server accepts each.
+"""The keys with which requests to endpoints are signed: one secret holds several, so that one can be replaced without a
+gap. The sender signs with all of them, a server accepts each.
 
-As it is stored: `{"keys": [{"id": "k1", "secret": "whsec_...", "since": "2026-11-21T11:00:00Z"}, ...]}`, the newest
-last. What a deployment makes first is `{"keys": [], "first": "<letters and digits>"}`, for Secrets Manager writes
-random text at the top level alone; it reads as one key.
+It reads `{"keys": [{"id": "k1", "secret": "whsec_...", "since": "2026-11-21T11:00:00Z"}, ...]}`, the newest last; a new
+deployment's `{"keys": [], "first": "<letters and digits>"}`, for Secrets Manager makes random text at the top alone.
 """
 
 import json
@@ -17,11 +16,10 @@ from rota.signature import PREFIX, secret_bytes
 REFRESH = 5 * 60.0
 """Seconds after which a reader of the secret reads it again."""
 LEAST_PAUSE = 60.0
-"""Seconds between two reads that signatures nobody knows may cause: strangers could ask for more."""
+"""Seconds between two reads that signatures nobody knows may cause."""
 
 FAILURE_COUNTS = 3.0
-"""Seconds for which a failure to read them stands while none are known: those who waited for that read, each for
-seconds, need not try one after another."""
+"""Seconds for which a failure to read them stands while none are known: who waited for that read need not try too."""
 
 FIRST = "first"
 FIRST_LENGTH = 44
@@ -109,7 +107,7 @@ class KeyRing:
         except Exception as error:
             if known:
                 return False
-            self._failed = (self._monotonic(), error)  # from its end: it may have taken longer than this counts
+            self._failed = (self._monotonic(), error)  # from its end: it may have taken long
             raise
         before, self._keys, self._read_at, self._failed = self._keys, found, now, None
         return found != before

@@ -20,7 +20,7 @@ PREFIX = "whsec_"
 TOLERANCE = 5 * 60
 """Seconds that a timestamp may be off, either way: what the specification's own libraries allow."""
 LEAST_BYTES, MOST_BYTES = 24, 64
-"""How long a secret may be, by the specification."""
+"""How long a secret may be."""
 
 _VERSION = "v1"
 _MOST_SIGNATURES = 16
@@ -57,14 +57,13 @@ def verify(
 ) -> None:
     """Returns if one of the signatures in the header is of one of the secrets, and the timestamp near `now`.
 
-    - `secrets`: those that count now; two while one is replaced.
+    - `secrets`: those that count now.
     - `message_id`, `timestamp`, `signature`: the headers as they came.
     - `now`: seconds since 1970.
     - `tolerance`: seconds that the timestamp may be off, either way; 5 minutes unless given.
 
     Raises `SignatureError` that says what is wrong: for a log, not for whoever sent the request. It is an
-    `UnknownSignatureError` where newer keys may help. In the time that it takes, nothing is to be read of what the
-    right signature would be.
+    `UnknownSignatureError` where newer keys may help. How long it takes tells nothing of the right signature.
     """
     if not message_id:
         raise SignatureError(f"there is no {ID_HEADER}")
@@ -78,7 +77,7 @@ def verify(
     if not given:
         raise SignatureError(f"there is no {_VERSION} signature in {SIGNATURE_HEADER}")
     expected = [_sign(secret_bytes(secret), message_id, timestamp, body).encode() for secret in secrets]
-    # Each with each, no early end: how long it takes does not tell which one it was.
+    # Each with each, no early end.
     matches = [hmac.compare_digest(one, other) for one in expected for other in given]
     if not any(matches):
         raise UnknownSignatureError("no signature is of a key that counts here")

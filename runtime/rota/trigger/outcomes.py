@@ -229,6 +229,10 @@ def _not_started(
         return _ended(metric, f"{why}: {reason}", d, came)
     told = (came and came.retry_after) or 0
     waits = waits and told > 0
+    running = d.marks.get(RUNNING_SINCE)
+    if waits and told > MAX_DELAY and running is not None and d.now - running < OLDEST:
+        # Its next attempt is due then, and is tried as long as any.
+        return Verdict("NotStarted", reason, _send(d.envelope, told, d.now, {RUNNING_SINCE: running}))
     wait = told + d.chance() if waits else max(_doubled(FIRST_WAIT, d.received, d), told)
     # One that runs is missed from now on. Not past its end: then it is tried once more.
     anew = (waits and d.old) or (RUNNING_SINCE in d.marks and FIRST_SENT not in d.marks)

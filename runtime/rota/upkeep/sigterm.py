@@ -5,13 +5,14 @@ import _thread
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
-from typing import Any
 
 from rota.upkeep import forking
 
 _stops: tuple[Callable[[], object], ...] = ()
-_before: Callable[[int, FrameType | None], Any] | None = None
+_heard: Callable[[int, FrameType | None], None] | None = None
+"""The handler that was installed last. It alone tells: others may have wrapped those before it."""
 
 
 def watch(stop: Callable[[], object]) -> bool:
@@ -27,23 +28,24 @@ def watch(stop: Callable[[], object]) -> bool:
 
 
 def _chained() -> bool:
-    global _before  # noqa: PLW0603 - as above
+    global _heard  # noqa: PLW0603 - as above
     if threading.current_thread() is not threading.main_thread() or forking.in_preloading_master():
         return False
-    there = signal.getsignal(signal.SIGTERM)
-    if there is _heard:
+    before = signal.getsignal(signal.SIGTERM)
+    if before is _heard is not None:
         return True
-    if not callable(there):
+    if not callable(before):
         return False
-    _before = there
-    signal.signal(signal.SIGTERM, _heard)
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        for stop in _stops if _heard is heard else ():
+            # Not threading.Thread: the interrupted main thread may hold a lock that this needs. While the interpreter
+            # ends none can be started, nor need be.
+            with suppress(RuntimeError):
+                _thread.start_new_thread(stop, ())
+        before(number, frame)
+
+    _heard = heard
+    signal.signal(signal.SIGTERM, heard)
     signal.siginterrupt(signal.SIGTERM, False)  # as gunicorn has it, and asyncio: setting a handler undoes that
     return True
-
-
-def _heard(number: int, frame: FrameType | None) -> None:
-    for stop in _stops:
-        # Not threading.Thread: the interrupted main thread may hold a lock that this needs.
-        _thread.start_new_thread(stop, ())
-    if _before is not None:
-        _before(number, frame)

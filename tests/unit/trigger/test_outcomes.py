@@ -287,6 +287,17 @@ def test_who_waits_for_long_is_a_new_message_with_the_old_limits(asked: dict[str
     assert isinstance(judged(in_line(), first_sent=NOW - 60, **due, **asked).settle, DeadLetter)
 
 
+def test_the_next_attempt_of_a_run_that_was_answered_202_may_be_due_later_than_a_start_is_tried() -> None:
+    """It failed behind the answer, and the ledger has it wait: longer than the six hours of a start."""
+    told = in_line(reason="attempt 2 is not due")._replace(retry_after=12.0 * HOUR)
+    since = NOW - 5 * HOUR
+    found = judged(told, running_since=since, sent_at=since)
+    assert again(found) == (run(not_before=datetime.fromtimestamp(NOW + 12 * HOUR, UTC)), 900)
+    assert marks(found) == {RUNNING_SINCE: "2026-11-21T06:05:00Z"}
+    # But not for ever: in the end the queue would forget it.
+    assert isinstance(judged(told, running_since=NOW - OLDEST, first_sent=NOW - LIMIT).settle, DeadLetter)
+
+
 def test_the_backoff_ends_at_the_start_deadline_with_a_last_try_at_it() -> None:
     due = datetime.fromtimestamp(NOW - 50, UTC)
     assert hidden(judged(NoAnswer("no"), scheduled_at=due, start_deadline=60.0, received=4)) == 10

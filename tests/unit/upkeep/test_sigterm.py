@@ -53,6 +53,25 @@ def test_a_server_that_installs_its_handler_later_is_chained_anew() -> None:
     assert (first.heard, second.heard) == ([], [signal.SIGTERM])
 
 
+def test_who_wraps_it_and_a_second_endpoint_come_to_the_server_once() -> None:
+    server = Server()
+    assert sigterm.watch(server.stop)
+    ours, wrapped = signal.getsignal(signal.SIGTERM), list[int]()
+    assert callable(ours)
+
+    def wrapper(number: int, frame: object) -> None:
+        wrapped.append(number)
+        ours(number, frame)  # type: ignore[arg-type] # a frame
+
+    signal.signal(signal.SIGTERM, wrapper)
+    other = threading.Semaphore(0)
+    assert sigterm.watch(other.release)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert server.stopped.acquire(timeout=10)
+    assert other.acquire(timeout=10)
+    assert (server.heard, wrapped, server.stops) == ([signal.SIGTERM], [signal.SIGTERM], 1)
+
+
 @pytest.mark.parametrize("there", [signal.SIG_DFL, signal.SIG_IGN])
 def test_where_nobody_handles_it_nothing_is_changed(there: signal.Handlers) -> None:
     signal.signal(signal.SIGTERM, there)
