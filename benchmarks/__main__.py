@@ -19,7 +19,9 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, help="of rota and the reference, interleaved; 5 unless given, peers take part in 1"
     )
-    parser.add_argument("--write", action="store_true", help="write results.md and results.json")
+    parser.add_argument(
+        "--write", action="store_true", help="write results.md and results.json; phases not measured stay"
+    )
     options = parser.parse_args()
     if unknown := set(options.phases or ()) - set(PHASES):
         parser.error(f"no such phase: {', '.join(sorted(unknown))}")

@@ -25,6 +25,12 @@ def _lines(results: dict[str, Any]) -> Iterator[str]:
     yield "# Results"
     yield ""
     yield f"{results['when']}, {results['machine']}. Load average at the start (1, 5, 15 minutes) and the end: {load}."
+    earlier: dict[str, list[str]] = {}
+    for phase, when in results.get("measured", {}).items():
+        if when != results["when"]:
+            earlier.setdefault(when, []).append(phase)
+    for when, phases in sorted(earlier.items()):
+        yield f"Measured before that, {when}: {', '.join(phases)}."
     if aims := check(results):
         yield from _section("Aims", ["", "measured", "aim", "", "detail"], (_aim(aim) for aim in aims))
     if rows := results.get("throughput"):

@@ -19,6 +19,9 @@ from benchmarks.environment import HERE
 from benchmarks.phases import backlog, cold_start, enqueue, idle, imports, latency, long_job, pace, signals, throughput
 from benchmarks.report import markdown
 
+OF_A_RUN = ("when", "machine", "load", "load_end", "measured")
+"""What results say beside the phases."""
+
 
 def run(options: Namespace) -> None:
     """Measure, print the report; write it where asked."""
@@ -36,11 +39,22 @@ def run(options: Namespace) -> None:
             bench.say(phase)
             results[phase] = _phases(bench, options.rounds)[phase]()
     results["load_end"] = os.getloadavg()
-    report = markdown(results)
-    print(f"\n{report}")
+    print(f"\n{markdown(results)}")
     if options.write:
+        results = _with_the_rest(results, options.phases)
         (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-        (HERE / "results.md").write_text(report)
+        (HERE / "results.md").write_text(markdown(results))
+
+
+def _with_the_rest(results: dict[str, Any], phases: list[str]) -> dict[str, Any]:
+    """The results with those of other phases as they were written before; each phase says when it was measured."""
+    path = HERE / "results.json"
+    before = json.loads(path.read_text()) if path.exists() else {}
+    measured = {
+        phase: before.get("measured", {}).get(phase, before["when"]) for phase in before if phase not in OF_A_RUN
+    }
+    whole = {phase: before[phase] for phase in measured} | results
+    return whole | {"measured": measured | dict.fromkeys(phases, results["when"])}
 
 
 def _phases(bench: Bench, rounds: int) -> dict[str, Callable[[], Any]]:
