@@ -21,8 +21,6 @@ MAX_PRIORITY = 50000
 MAX_PATTERN = 128
 """Characters of a path or a host in a rule.
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html"""
-MAX_FUNCTION_TIMEOUT = timedelta(minutes=15)
-"""https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 AROUND = timedelta(seconds=30)
 """What the trigger takes at the most around the longest answer: reading keys, connecting, and telling SQS."""
 
@@ -34,7 +32,6 @@ def check(scope: Construct, endpoint: Endpoint, place: object) -> None:
     subject = f"endpoint {endpoint.name!r}"
     validation.check(subject, place, PLACE)
     validation.check(subject, place, KIND)
-    validation.check(subject, endpoint, ENDPOINT)
     if isinstance(place, UrlEndpoint):
         validation.check(subject, (endpoint, place), URL)
     if isinstance(place, AlbEndpoint):
@@ -119,17 +116,6 @@ def _got(given: object) -> str:
         return "a NetworkListener; a Network Load Balancer passes connections on and has no rules: give UrlEndpoint"
     return f"{given!r}; give what add_listener of an ApplicationLoadBalancer returns"
 
-
-ENDPOINT: Sequence[Limit[Endpoint]] = (
-    Limit(
-        lambda endpoint: endpoint.idle_timeout + AROUND > MAX_FUNCTION_TIMEOUT,
-        lambda endpoint: (
-            f"idle_timeout is {endpoint.idle_timeout}, and the trigger, a Lambda, can wait "
-            f"{MAX_FUNCTION_TIMEOUT - AROUND} for an answer; declare that or less: jobs that "
-            "take longer are then answered with 202 when they begin"
-        ),
-    ),
-)
 
 URL: Sequence[Limit[tuple[Endpoint, UrlEndpoint]]] = (
     Limit(

@@ -57,8 +57,10 @@ class Endpoint:
     path: str = "/jobs"
     """Where its servers take runs; below it, `<path>/health` is theirs too."""
     idle_timeout: timedelta = timedelta(seconds=60)
-    """How long its load balancer waits for an answer, from 10 seconds to an hour; 60 seconds, as an ALB does unless
-    told otherwise. A job whose timeout is shorter is answered when it is done, any other with 202 when it begins.
+    """How long its load balancer waits for an answer, from 10 seconds to 14 minutes, for the trigger is a Lambda and
+    ends after 15; 60 seconds, as an ALB does, unless given. A job whose timeout is at least 5 seconds shorter is
+    answered when it is done, any other with 202 when it begins.
+    https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html"""
     lease: timedelta = timedelta(seconds=30)
     """After how long without word from the server that runs it a run may be taken over by another: the time a crash
@@ -74,7 +76,7 @@ class Endpoint:
             f"endpoint {self.name!r}",
             name_problem(self.name),
             _path_problem(self.path),
-            duration_problem("idle_timeout", self.idle_timeout, least=10 * _SECOND, most=timedelta(hours=1)),
+            duration_problem("idle_timeout", self.idle_timeout, least=10 * _SECOND, most=timedelta(minutes=14)),
             duration_problem("lease", self.lease, least=15 * _SECOND, most=timedelta(minutes=10)),
             count_problem("max_deliveries", self.max_deliveries, least=1, most=1000),
             None if isinstance(self.ledger, bool) else f"ledger must be True or False; got {self.ledger!r}",

@@ -1,7 +1,5 @@
 """Where endpoints are: what is refused at synth, and what the trigger is told."""
 
-from datetime import timedelta
-
 import pytest
 from aws_cdk import Annotations, App, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -120,12 +118,6 @@ def test_what_cannot_be_is_refused_by_the_endpoints_name(at, balance, keywords, 
 def test_every_mistake_of_an_endpoint_is_named_at_once(at, balance):
     with pytest.raises(SynthError, match="endpoint 'web': 2 problems\n"):
         at(AlbEndpoint(balance().listener, priority=0))
-
-
-def test_an_idle_timeout_that_no_lambda_can_wait_for_is_refused(at):
-    with pytest.raises(SynthError, match=r"idle_timeout is 1:00:00, and the trigger, a Lambda, can wait 0:14:30"):
-        at(UrlEndpoint("https://example.com"), idle_timeout=timedelta(hours=1))
-    at(UrlEndpoint("https://example.com"), idle_timeout=timedelta(minutes=14, seconds=30))
 
 
 def test_an_imported_listener_needs_its_load_balancer(at, imported):

@@ -12,7 +12,7 @@ from rota.envelope import VERSION, Envelope, instant_text
 from rota.errors import EnvelopeError
 from rota.leases import MARGIN
 from rota.run import Outcome, Run
-from rota.verdicts import Acknowledge, DeadLetter, Leave, SendAgain, Verdict
+from rota.verdicts import DeadLetter, Leave, SendAgain, Verdict
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,10 @@ def of_verdict(verdict: Verdict, run: Run | None, lease: timedelta) -> Response:
     if isinstance(settle, DeadLetter):
         # An answer beginning with 4 is kept whole in the dead letter, and such a run is none that could fail.
         return problem(400) if verdict.outcome is None else _failed(verdict, settle, said)
-    return _done(verdict, settle, said, run)
+    return _done(verdict, said, run)
 
 
-def _done(verdict: Verdict, _: Acknowledge, said: dict[str, Any], run: Run | None) -> Response:
+def _done(verdict: Verdict, said: dict[str, Any], run: Run | None) -> Response:
     found = verdict.found
     if found is not None:  # a repetition: what became of it the first time counts
         outcome, reason, attempt = found.outcome, found.reason, found.attempt
