@@ -147,8 +147,8 @@ def _beside(counted: Mapping[str, Any], bench: Mapping[str, Any]) -> Iterator[st
     yield ""
     yield from _point(
         f"Celery's requests are those that `make bench` counted ({bench['measured']['throughput']}, 8 threads, jobs of "
-        "10 ms in a backlog); its `delay()` sends one by one. It keeps no record of runs, and a process of its own fires "
-        "its schedules: what it does is what rota's enqueued runs do."
+        "10 ms in a backlog); its `delay()` sends one by one. It keeps no record of runs, and a process of its own "
+        "fires its schedules: what it does is what rota's enqueued runs do."
     )
     yield from _point("Lambda's price has the computing in it, which rota's has not.")
 
