@@ -2,11 +2,14 @@
 
 import itertools
 import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from moto import mock_aws
+from moto.dynamodb.responses import DynamoHandler
+from moto.sqs.models import SQSBackend
 
 MakeQueue = Callable[..., str]
 
@@ -29,8 +32,21 @@ def in_moto(clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    for service, method in ((SQSBackend, "receive_message"), (DynamoHandler, "call_action")):
+        monkeypatch.setattr(service, method, one_at_a_time(getattr(service, method)))
     with mock_aws():
         yield
+
+
+def one_at_a_time(method: Callable[..., Any]) -> Callable[..., Any]:
+    """For moto looks and writes without a lock: it gives two threads the same message, and undoes another's write."""
+    lock = threading.Lock()
+
+    def locked(*args: Any, **options: Any) -> Any:
+        with lock:
+            return method(*args, **options)
+
+    return locked
 
 
 @pytest.fixture

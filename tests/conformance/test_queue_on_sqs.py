@@ -19,11 +19,11 @@ MakeQueue = Callable[..., str]
 
 
 class OnSqs(QueueConformance):
-    visibility_timeout = 1
+    visibility_timeout = 2
 
     @pytest.fixture
     def queue(self, sqs: Any, make_queue: MakeQueue) -> SqsQueue:
-        return SqsQueue(sqs, make_queue(sqs, VisibilityTimeout=1, MaximumMessageSize=MAX_BYTES))
+        return SqsQueue(sqs, make_queue(sqs, VisibilityTimeout=2, MaximumMessageSize=MAX_BYTES))
 
     def test_attributes_are_there_for_other_programs(self, sqs: Any, make_queue: MakeQueue) -> None:
         url = make_queue(sqs)
