@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal
 
+from rota.argv import command_problems
 from rota.envelope import Post
 from rota.errors import ManifestError, PayloadError
 from rota.exclusion import Lock, Unique, fields_problem
@@ -41,7 +42,10 @@ class Job(Generic[P]):
     name: str
     handler: str = ""
     """The user's function, as "package.module:function"; imported by the servers that run it alone. To be left out only
-    where these are of another language (`Endpoint(ledger=False)`)."""
+    where these are of another language (`Endpoint(ledger=False)`), and where there is a `command`."""
+    command: Sequence[str] | None = None
+    """In place of a handler, a program to run and its arguments, such as `["./bin/report", "--daily"]`: in a process of
+    its own, without a shell, in the working directory of the server. At most 131,071 bytes in all."""
     target: Target
     payload: type[P] | None = None
     """The type of the handler's input, a dataclass or a pydantic model; None where it takes none."""
@@ -76,11 +80,17 @@ class Job(Generic[P]):
     def __post_init__(self) -> None:
         if isinstance(self.target, Sequence) and not isinstance(self.target, str):
             object.__setattr__(self, "target", tuple(self.target))
+        target_problem = _target_problem(self.target)
+        is_elsewhere = not target_problem and self._is_elsewhere
+        wrong_command = self._command_problems(is_elsewhere=is_elsewhere)
+        if self.command is not None and not wrong_command:
+            object.__setattr__(self, "command", tuple(self.command))
         refuse(
             f"job {self.name!r}",
             name_problem(self.name),
-            target_problem := _target_problem(self.target),
-            _handler_problem(self.handler) if target_problem or self.handler or not self._is_elsewhere else None,
+            target_problem,
+            _handler_problem(self.handler) if self.handler or not (is_elsewhere or self.command is not None) else None,
+            *wrong_command,
             None
             if self.schedule is None or isinstance(self.schedule, Schedule)
             else f"schedule must be a Cron, Every or Once; got {self.schedule!r}",
@@ -102,6 +112,15 @@ class Job(Generic[P]):
             None
             if self.start_deadline is None
             else duration_problem("start_deadline", self.start_deadline, least=_SECOND, most=MAX_START_DEADLINE),
+        )
+
+    def _command_problems(self, *, is_elsewhere: bool) -> list[str]:
+        return command_problems(
+            self.command,
+            handler=self.handler,
+            takes_input=self.payload is not None or self.input is not None,
+            isolation=self.isolation,
+            is_elsewhere=is_elsewhere,
         )
 
     @property
