@@ -38,7 +38,7 @@ def resolve(job: Job[Any]) -> Handler:
 
     Raises `HandlerError` that names the job, the handler and the way out.
     """
-    return _fit(job, _import(job))
+    return fit(job, _import(job))
 
 
 def _import(job: Job[Any]) -> Callable[..., Any]:
@@ -59,7 +59,11 @@ def _import(job: Job[Any]) -> Callable[..., Any]:
     return function
 
 
-def _fit(job: Job[Any], function: Callable[..., Any]) -> Handler:
+def fit(job: Job[Any], function: Callable[..., Any]) -> Handler:
+    """Fit the parameters of `function` to the job.
+
+    Raises `HandlerError` that names the job, its declared handler and what does not fit.
+    """
     body = _body(function)
     if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
         raise _error(job, "it is a generator: calling it runs nothing")

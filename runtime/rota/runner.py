@@ -40,7 +40,8 @@ HAND_BACK_FOR = timedelta(hours=1)
 
 
 class Runner:
-    """Runs deliveries of a manifest's jobs. Safe to call from many threads."""
+    """Runs deliveries of a manifest's jobs. Safe to call from many threads. `resolve` gives a job's handler, where it
+    is not to be imported as declared: in simulations."""
 
     def __init__(
         self,
@@ -50,8 +51,10 @@ class Runner:
         ledger: Ledger | None = None,
         chance: random.Random | None = None,
         hand_back_delay: timedelta = timedelta(seconds=30),
+        resolve: Callable[[Job[Any]], handlers.Handler] = handlers.resolve,
     ) -> None:
         self._manifest = manifest
+        self._resolve = resolve
         self._clock = clock
         self._chance = chance or random.Random()
         self._hand_back_delay = hand_back_delay
@@ -142,7 +145,7 @@ class Runner:
         try:
             handler = self._handlers.get(job.name)
             if handler is None:
-                handler = self._handlers[job.name] = handlers.resolve(job)
+                handler = self._handlers[job.name] = self._resolve(job)
             seconds = None
             if job.isolation == "process":
                 from rota import isolation
