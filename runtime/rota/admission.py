@@ -18,6 +18,7 @@ from rota.run import Outcome
 from rota.schedules import Every
 from rota.targets import EveryServer
 from rota.verdicts import Acknowledge, SendAgain, Verdict, dead, fitting
+from rota.windows import spread
 
 LATE = timedelta(minutes=2)
 """How late an occurrence may start under catch_up="none": EventBridge's own precision is a minute.
@@ -48,7 +49,9 @@ class Admission:
         now = self.now() if on_record else self._clock.now()
         if envelope.not_before is not None and now < envelope.not_before:
             return self._again(envelope, envelope.not_before - now, "not due yet")
-        skip = late(job, envelope, now)
+        if has_jitter(job) and (due := starts_at(job, envelope)) is not None and now < due:
+            return self._again(envelope, due - now, "jitter")
+        skip = outside(job, envelope) or late(job, envelope, now)
         if self._ledger is None or not on_record:
             first = envelope.attempt == 1 and not envelope.redrives
             return Verdict(Outcome.SKIPPED, skip, Acknowledge()) if skip and first else Admitted(claim=None)
@@ -144,11 +147,32 @@ def is_on_record(job: Job[Any], envelope: Envelope) -> bool:
     return job.lock is not None or job.unique is not None
 
 
+def has_jitter(job: Job[Any]) -> bool:
+    """Whether its occurrences are spread."""
+    return job.schedule is not None and job.schedule.jitter is not None
+
+
+def starts_at(job: Job[Any], envelope: Envelope) -> datetime | None:
+    """When an occurrence may start: at its instant, later by its part of the jitter; None for what is enqueued."""
+    if envelope.scheduled_at is None or job.schedule is None:
+        return envelope.scheduled_at
+    return envelope.scheduled_at + spread(job.schedule.jitter, envelope.run or "")
+
+
+def outside(job: Job[Any], envelope: Envelope) -> str | None:
+    """Why the schedule leaves this occurrence out, or None. Raises `ScheduleError` where `excluding` does."""
+    if envelope.scheduled_at is None or job.schedule is None:
+        return None
+    return job.schedule.refusal(envelope.scheduled_at)
+
+
 def late(job: Job[Any], envelope: Envelope, now: datetime) -> str | None:
-    """Why it is too late to start this run, or None."""
-    due = envelope.scheduled_at or envelope.enqueued_at
+    """Why it is too late to start this run, or None. A flexible window and jitter are not lateness."""
+    due = starts_at(job, envelope) or envelope.enqueued_at
     if due is None:
         return None
+    if envelope.scheduled_at is not None and job.schedule is not None and job.schedule.flexible_window is not None:
+        due += job.schedule.flexible_window
     deadline = job.start_deadline
     if deadline is None and job.catch_up == "none" and envelope.scheduled_at is not None:
         deadline = LATE

@@ -5,11 +5,13 @@ Grammar: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-r
 """
 
 import calendar
+import heapq
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
+from itertools import groupby
 
 from rota.errors import ScheduleError
 
@@ -26,6 +28,9 @@ class Field:
     low: int
     high: int
     names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return self.high - self.low + 1
 
     def refuse(self, text: str, why: str) -> ScheduleError:
         return ScheduleError(f"{self.title} field {text!r}: {why}")
@@ -145,7 +150,7 @@ class AwsCron:
             )
         if (fields[2] == "?") == (fields[4] == "?"):
             raise ScheduleError(f"{self.text!r}: exactly one of day-of-month and day-of-week must be '?'")
-        if not self.times or not any(True for _ in self._days(date(min(self._years), 1, 1), 1)):
+        if not self.times or not any(True for _ in self.days(date(min(self._years), 1, 1), 1)):
             raise ScheduleError(f"{self.text!r}: no day ever matches it")
 
     @cached_property
@@ -167,7 +172,7 @@ class AwsCron:
         _, _, day_of_month, _, day_of_week, _ = self.text.split()
         return _day_of_month_rule(day_of_month) if day_of_week == "?" else _day_of_week_rule(day_of_week)
 
-    def _days(self, start: date, direction: int) -> Iterator[date]:
+    def days(self, start: date, direction: int) -> Iterator[date]:
         """Matching days from `start` on, forwards (1) or backwards (-1), skipping whole months that cannot match."""
         first, last = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
         day, step = max(start, first) if direction > 0 else min(start, last), timedelta(days=direction)
@@ -180,14 +185,31 @@ class AwsCron:
                 yield day
             day += step
 
+
+class AwsCrons:
+    """Expressions that together mean one schedule: of the same times, on the days of any of them."""
+
+    def __init__(self, crons: Sequence[AwsCron]) -> None:
+        self._crons = crons
+        self.times = crons[0].times
+        """The times of a matching day, in order."""
+
+    def days(self, start: date, direction: int) -> Iterator[date]:
+        """Matching days from `start` on, forwards (1) or backwards (-1), each once."""
+        if len(self._crons) == 1:
+            yield from self._crons[0].days(start, direction)
+            return
+        found = heapq.merge(*(cron.days(start, direction) for cron in self._crons), reverse=direction < 0)
+        yield from (day for day, _ in groupby(found))
+
     def after(self, wall: datetime) -> Iterator[datetime]:
         """Matching wall-clock times later than `wall`, earliest first."""
-        for day in self._days(wall.date(), 1):
+        for day in self.days(wall.date(), 1):
             skipped = bisect_right(self.times, wall.time()) if day == wall.date() else 0
             yield from (datetime.combine(day, self.times[place]) for place in range(skipped, len(self.times)))
 
     def until(self, wall: datetime) -> Iterator[datetime]:
         """Matching wall-clock times not later than `wall`, latest first."""
-        for day in self._days(wall.date(), -1):
+        for day in self.days(wall.date(), -1):
             past = bisect_right(self.times, wall.time()) if day == wall.date() else len(self.times)
             yield from (datetime.combine(day, self.times[place]) for place in reversed(range(past)))

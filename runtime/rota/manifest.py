@@ -109,6 +109,7 @@ class Job(Generic[P]):
             "catch_up is for occurrences, and the job has no schedule"
             if self.catch_up != "all" and self.schedule is None
             else None,
+            _window_problem(self.schedule) if is_elsewhere and not self.handler else None,
             None
             if self.start_deadline is None
             else duration_problem("start_deadline", self.start_deadline, least=_SECOND, most=MAX_START_DEADLINE),
@@ -251,6 +252,20 @@ def _target_problem(target: object) -> str | None:
     names = [one.name for one in several]
     twice = next((name for name in names if names.count(name) > 1), None)
     return None if twice is None else f"target names {twice!r} {names.count(twice)} times; once is enough"
+
+
+def _window_problem(schedule: object) -> str | None:
+    """What nobody would apply: neither AWS nor a server of another language knows of it."""
+    if not isinstance(schedule, Schedule):
+        return None
+    idle = [name for name in ("start", "end", "jitter") if getattr(schedule, name) is not None]
+    idle += ["excluding"] if schedule.excluding != frozenset() else []
+    if not idle:
+        return None
+    return (
+        f"its schedule has {' and '.join(idle)}, which the servers that claim its runs apply, and those of its target "
+        "are of another language: leave it out and have them look at `scheduled_at`, or give the job a handler"
+    )
 
 
 def _handler_problem(handler: object) -> str | None:

@@ -28,7 +28,7 @@ def identified(envelope: Envelope, job: Job[Any] | None) -> Envelope:
         guess = replace(envelope, run=None).for_occurrence(envelope.scheduled_at).run
         envelope = replace(envelope, scheduled_at=None, run=None if envelope.run == guess else envelope.run)
     try:
-        found = job.schedule.latest(fired_at) if job.schedule else None
+        found = job.schedule.fired_by(fired_at) if job.schedule else None
     except ScheduleError:  # it counts from the deploy now
         found = None
     if found is None or fired_at - found > PRECISION:

@@ -3,22 +3,52 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
 from typing import ClassVar, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from rota.cron_aws import AwsCron
+from rota import windows
+from rota.cron_aws import AwsCron, AwsCrons
 from rota.cron_unix import spell_times, to_aws
 from rota.errors import ScheduleError
 from rota.validators import aware_problem, duration_problem
+from rota.windows import Excluding
 
 _DAY = timedelta(days=1)
+_INSTANT = timedelta(microseconds=1)
 _MINUTE = timedelta(minutes=1)
+_NONE = timedelta()
 
 
+@dataclass(frozen=True, kw_only=True)
 class Schedule(ABC):
-    """What `Cron`, `Every` and `Once` have in common. Instants given must be aware; those returned are in UTC."""
+    """What `Cron`, `Every` and `Once` have in common. Instants given must be aware; those returned are in UTC.
+
+    - `start`, `end`: what is due before `start`, or at `end` or later, does not run; aware, None for no limit.
+    - `excluding`: dates, in the schedule's zone, on which nothing runs: any container of them, such as a calendar of
+      the `holidays` package. Or a callable that is given each occurrence as an aware datetime in that zone, and returns
+      True for one to leave out.
+    - `jitter`: a run starts up to so much after its instant, how much following from its id: so that many jobs due at
+      one minute do not start together. Whole seconds, up to 24 hours; None for none.
+    - `flexible_window`: EventBridge Scheduler delivers at any moment from the instant on, for so long: whole minutes,
+      up to 24 hours; None for none. It takes a schedule where a rule would do
+      (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-flexible-time-windows.html).
+
+    AWS is told of `flexible_window` alone. The rest is applied by the server that claims a run: one outside its window
+    is recorded as skipped, with the reason. So none of them needs a deploy of the stack, only one of the servers.
+    """
+
+    start: datetime | None = None
+    end: datetime | None = None
+    excluding: Excluding = field(default=(), hash=False)
+    jitter: timedelta | None = None
+    flexible_window: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "excluding", windows.frozen(self.excluding))
+        if problems := windows.problems(self):
+            raise ScheduleError(f"{type(self).__name__}: {'; '.join(problems)}")
 
     @property
     @abstractmethod
@@ -30,19 +60,52 @@ class Schedule(ABC):
         """The EventBridge expressions that together mean this schedule: `cron(...)`, `rate(...)` or `at(...)`."""
 
     @abstractmethod
-    def next(self, after: datetime) -> datetime | None:
-        """The first occurrence later than `after`, or None if there is none any more."""
+    def _fired_after(self, after: datetime) -> datetime | None:
+        """The first instant later than `after` at which AWS fires it, or None."""
 
     @abstractmethod
+    def fired_by(self, until: datetime) -> datetime | None:
+        """The last instant not later than `until` at which AWS fires it, whether or not it runs then; None for none."""
+
+    def _fired_between(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        moment = self._fired_after(start - _INSTANT)
+        while moment is not None and moment < end:
+            yield moment
+            moment = self._fired_after(moment)
+
+    def refusal(self, moment: datetime) -> str | None:
+        """Why the occurrence of this instant does not run, or None if it does. Raises `ScheduleError` where
+        `excluding` does."""
+        return windows.refusal(self, _aware(moment))
+
+    def next(self, after: datetime) -> datetime | None:
+        """The first occurrence later than `after`, or None if there is none any more. Of a schedule that excludes some
+        it is looked for among the first 10,000 instants."""
+        if self.start is not None and _aware(after) < self.start:
+            after = self.start - _INSTANT
+        moment = self._fired_after(after)
+        for _ in range(windows.LOOKS):
+            if moment is None or (reason := self.refusal(moment)) is None or reason.startswith(windows.PAST):
+                break
+            moment = self._fired_after(moment)
+        return moment if moment is not None and self.refusal(moment) is None else None
+
     def latest(self, until: datetime) -> datetime | None:
-        """The last occurrence not later than `until`, or None if there is none yet."""
+        """The last occurrence not later than `until`, or None if there is none yet, as `next` looks for it."""
+        if self.end is not None and _aware(until) >= self.end:
+            until = self.end - _INSTANT
+        moment = self.fired_by(until)
+        for _ in range(windows.LOOKS):
+            if moment is None or self.refusal(moment) is None or (self.start is not None and moment < self.start):
+                break
+            moment = self.fired_by(moment - _INSTANT)
+        return moment if moment is not None and self.refusal(moment) is None else None
 
     def between(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """The occurrences from `start` (included) to `end` (excluded), in order."""
-        moment = self.next(start - timedelta(microseconds=1))
-        while moment is not None and moment < end:
-            yield moment
-            moment = self.next(moment)
+        first = start if self.start is None else max(_aware(start), self.start)
+        last = end if self.end is None else min(_aware(end), self.end)
+        return (moment for moment in self._fired_between(first, last) if self.refusal(moment) is None)
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -62,60 +125,97 @@ def _aware(moment: datetime) -> datetime:
 class Cron(Schedule):
     """A cron expression: five fields with their Unix meaning, or `Cron.aws(...)` with the six of EventBridge.
 
-    `time_zone` is an IANA name, "UTC" by default. As EventBridge Scheduler does, a time that a change of clocks skips
-    does not occur, and an hour that it repeats occurs once
-    (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time).
+    Names, lists, ranges, steps, ranges that run past the end (`FRI-MON`), `@daily` and its kin, 0 and 7 as Sunday, and
+    two restricted day fields that mean either: as cron(8) reads them. `time_zone` is an IANA name, "UTC" by default. As
+    EventBridge Scheduler does, a time that a change of clocks skips does not occur, and an hour that it repeats occurs
+    once (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time). The other
+    arguments are those of `Schedule`.
 
-    Raises `ScheduleError` for an expression that is wrong, never fires, or has no exact translation to one AWS
-    expression; it is never approximated.
+    Raises `ScheduleError` for an expression that is wrong, never fires, or has no exact translation to AWS expressions;
+    it is never approximated.
     """
 
     expression: str
     _: KW_ONLY
     time_zone: str = "UTC"
-    _aws: str = field(init=False, repr=False, compare=False)
+    _aws: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self._set(to_aws(self.expression))
 
-    def _set(self, aws: str) -> None:
+    def _set(self, aws: tuple[str, ...]) -> None:
         _zone(self.time_zone)
-        AwsCron(aws)
+        for text in aws:
+            AwsCron(text)
         object.__setattr__(self, "_aws", aws)
+        super().__post_init__()
 
     @classmethod
-    def aws(cls, expression: str, *, time_zone: str = "UTC") -> Self:
+    def aws(
+        cls,
+        expression: str,
+        *,
+        time_zone: str = "UTC",
+        start: datetime | None = None,
+        end: datetime | None = None,
+        excluding: Excluding = (),
+        jitter: timedelta | None = None,
+        flexible_window: timedelta | None = None,
+    ) -> Self:
         """A six-field expression of EventBridge, such as `Cron.aws("0 18 ? * MON-FRI *")`, with or without
-        `cron(...)`."""
+        `cron(...)`. The other arguments are those of `Cron`."""
         bare = expression.strip()
         if bare.startswith("cron(") and bare.endswith(")"):
             bare = bare[len("cron(") : -1]
         bare = " ".join(bare.split())
         cron = object.__new__(cls)
-        object.__setattr__(cron, "expression", bare)
-        object.__setattr__(cron, "time_zone", time_zone)
-        cron._set(bare)
+        given = {"expression": bare, "time_zone": time_zone, "start": start, "end": end, "excluding": excluding}
+        for name, value in (given | {"jitter": jitter, "flexible_window": flexible_window}).items():
+            object.__setattr__(cron, name, value)
+        cron._set((bare,))
         return cron
 
     @cached_property
-    def _cron(self) -> AwsCron:
-        return AwsCron(self._aws)
+    def _crons(self) -> AwsCrons:
+        return AwsCrons([AwsCron(text) for text in self._aws])
 
     def aws_expressions(self) -> tuple[str, ...]:
-        """The expression as EventBridge takes it; the zone stands beside it in a schedule."""
-        return (f"cron({self._aws})",)
+        """The expressions as EventBridge takes them; the zone stands beside them in a schedule. Two of them may fire at
+        one minute: that is one occurrence, and one run."""
+        return tuple(f"cron({text})" for text in self._aws)
 
-    def next(self, after: datetime) -> datetime | None:
-        """The first occurrence later than `after`, or None if there is none any more."""
-        walls = self._cron.after(self._wall(after))
+    def _fired_after(self, after: datetime) -> datetime | None:
+        walls = self._crons.after(self._wall(after))
         return next((moment for wall in walls if (moment := self._instant(wall)) and moment > after), None)
 
-    def latest(self, until: datetime) -> datetime | None:
-        """The last occurrence not later than `until`, or None if there is none yet."""
+    def fired_by(self, until: datetime) -> datetime | None:
+        """The last instant not later than `until` at which AWS fires it, whether or not it runs then; None for none."""
         wall = self._wall(until)
         # Where clocks show `wall` for the second time, later walls have been shown already.
-        walls = self._cron.until(wall + _DAY if wall.fold else wall)
+        walls = self._crons.until(wall + _DAY if wall.fold else wall)
         return next((moment for wall in walls if (moment := self._instant(wall)) and moment <= until), None)
+
+    def _fired_between(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        return (moment for _, moment in self.wall_times(start, end) if moment is not None)
+
+    def wall_times(self, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime | None]]:
+        """What clocks in the schedule's zone show at each of its times from `start` (included) to `end` (excluded),
+        without their zone, and the instant of that, or None for a time that a change of clocks skips. `start`, `end`
+        and `excluding` of the schedule do not count."""
+        zone, first, last = _zone(self.time_zone), self._wall(start), self._wall(end)
+        for day in self._crons.days(first.date(), 1):
+            if day > last.date():
+                return
+            midnight = datetime.combine(day, time())
+            offset = midnight.replace(tzinfo=zone).utcoffset()
+            # To ask the zone for each time would take most of the time that a year of minutes takes.
+            is_plain = offset == (midnight + _DAY).replace(tzinfo=zone).utcoffset()
+            shift = _NONE if offset is None else offset
+            for at in self._crons.times:
+                wall = datetime.combine(day, at)
+                moment = (wall - shift).replace(tzinfo=UTC) if is_plain else self._instant(wall)
+                if (start <= moment < end) if moment is not None else (first <= wall < last):
+                    yield wall, moment
 
     def _wall(self, moment: datetime) -> datetime:
         return _aware(moment).astimezone(_zone(self.time_zone)).replace(tzinfo=None)
@@ -137,6 +237,8 @@ class Every(Schedule):
     One that divides the day (5 minutes, 90 minutes, 8 hours) counts from midnight UTC. Any other (7 minutes, 2 days)
     counts from the deploy that creates its schedule, which only AWS knows: its occurrences cannot be listed here.
 
+    The other arguments are those of `Schedule`; dates to exclude are those of UTC.
+
     Raises `ScheduleError` for an interval under a minute, over 366 days, or not in whole minutes.
     """
 
@@ -144,6 +246,7 @@ class Every(Schedule):
     interval: timedelta
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         problem = duration_problem("interval", self.interval, least=_MINUTE, most=timedelta(days=366))
         if problem is None and self.interval % _MINUTE:
             problem = f"interval must be whole minutes, the precision of EventBridge; got {self.interval}"
@@ -164,13 +267,12 @@ class Every(Schedule):
         count, unit = next((minutes // size, unit) for size, unit in units if minutes % size == 0)
         return (f"rate({count} {unit}{'' if count == 1 else 's'})",)
 
-    def next(self, after: datetime) -> datetime | None:
-        """The first occurrence later than `after`. Raises `ScheduleError` if it counts from the deploy."""
-        latest = self.latest(after)
-        return None if latest is None else latest + self.interval
+    def _fired_after(self, after: datetime) -> datetime:
+        return self.fired_by(after) + self.interval
 
-    def latest(self, until: datetime) -> datetime | None:
-        """The last occurrence not later than `until`. Raises `ScheduleError` if it counts from the deploy."""
+    def fired_by(self, until: datetime) -> datetime:
+        """The last instant not later than `until` at which AWS fires it. Raises `ScheduleError` if it counts from the
+        deploy, as `next`, `latest` and `between` do."""
         moment = _aware(until).astimezone(UTC)
         if not self.aligned:
             raise ScheduleError(f"every {self.interval} counts from the deploy: only AWS knows its occurrences")
@@ -183,12 +285,14 @@ class Every(Schedule):
 
 @dataclass(frozen=True)
 class Once(Schedule):
-    """A single instant, aware and in whole seconds. Raises `ScheduleError` for any other."""
+    """A single instant, aware and in whole seconds. Raises `ScheduleError` for any other. The other arguments are those
+    of `Schedule`."""
 
     time_zone: ClassVar[str] = "UTC"
     at: datetime
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         problem = aware_problem("at", self.at)
         if problem is None and self.at.microsecond:
             problem = f"at must be in whole seconds; got {self.at.isoformat()}"
@@ -199,11 +303,10 @@ class Once(Schedule):
         """One `at(...)` expression, in UTC."""
         return (f"at({self.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S})",)
 
-    def next(self, after: datetime) -> datetime | None:
-        """The instant itself if it is later than `after`."""
+    def _fired_after(self, after: datetime) -> datetime | None:
         return self.at.astimezone(UTC) if self.at > _aware(after) else None
 
-    def latest(self, until: datetime) -> datetime | None:
+    def fired_by(self, until: datetime) -> datetime | None:
         """The instant itself if it is not later than `until`."""
         return self.at.astimezone(UTC) if self.at <= _aware(until) else None
 

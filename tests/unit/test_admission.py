@@ -16,6 +16,7 @@ from rota.envelope import Envelope
 from rota.ledger import State
 from rota.manifest import Job
 from rota.verdicts import Acknowledge, DeadLetter, SendAgain, Verdict
+from rota.windows import spread
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Fleet
@@ -56,6 +57,58 @@ def meanwhile(fleet: Fleet, do: Callable[[Run], object]) -> Callable[[Run], None
             do(run)
 
     return handle
+
+
+# Windows
+
+
+@pytest.mark.parametrize("ledger", [True, False])
+@pytest.mark.parametrize(
+    ("window", "reason"),
+    [
+        ({"start": NOW + HOUR}, "before its start: it begins at 2026-01-01T01:00:00+00:00"),
+        ({"end": NOW}, "after its end: it ended at 2026-01-01T00:00:00+00:00"),
+        ({"excluding": [NOW.date()]}, "excluded: 2026-01-01 00:00 UTC"),
+    ],
+)
+def test_an_occurrence_outside_its_window_is_skipped_with_the_reason(
+    fleet: Fleet, window: dict[str, Any], reason: str, ledger: bool
+) -> None:
+    runner = fleet.runner(ledger=ledger, schedule=Cron("* * * * *", **window))
+    assert fleet.deliver(runner, due()) == skipped(reason)
+    assert fleet.runs == []
+    assert [record.reason for record in fleet.records] == ([reason] if ledger else [])
+    # What somebody enqueues is no occurrence.
+    assert fleet.deliver(runner, enqueued("by-hand")).outcome is Outcome.SUCCEEDED
+
+
+def test_a_rule_that_fires_outside_the_window_is_not_taken_for_the_occurrence_before(fleet: Fleet) -> None:
+    runner = fleet.runner(ledger=True, schedule=Cron("* * * * *", end=NOW))
+    assert fleet.deliver(runner, due(-MINUTE)).outcome is Outcome.SUCCEEDED
+    fired = Envelope(job="work", fired_at=NOW + SECOND)
+    assert fleet.deliver(runner, fired) == skipped("after its end: it ended at 2026-01-01T00:00:00+00:00")
+
+
+def test_jitter_is_waited_for_and_is_no_lateness(fleet: Fleet) -> None:
+    schedule = Cron("* * * * *", jitter=30 * MINUTE)
+    runner = fleet.runner(ledger=True, schedule=schedule, catch_up="none")
+    part = spread(schedule.jitter, "work@2026-01-01T00:00:00Z")
+    assert part > MINUTE
+    verdict = fleet.deliver(runner, due())
+    assert (verdict.outcome, verdict.reason, delay(verdict)) == (None, "jitter", part)
+    fleet.clock.advance(part)
+    assert fleet.deliver(runner, due()).outcome is Outcome.SUCCEEDED
+    (run,) = fleet.runs
+    assert run.scheduled_at == NOW
+
+
+def test_a_flexible_window_is_no_lateness(fleet: Fleet) -> None:
+    declared: dict[str, Any] = {"schedule": Cron("0 0 * * *", flexible_window=HOUR), "catch_up": "none"}
+    runner = fleet.runner(ledger=True, **declared)
+    fleet.clock.advance(HOUR + MINUTE)
+    assert fleet.deliver(runner, due()).outcome is Outcome.SUCCEEDED
+    fleet.clock.advance(2 * MINUTE)
+    assert fleet.deliver(runner, due(SECOND)).outcome is Outcome.SKIPPED
 
 
 # Deadlines and catching up

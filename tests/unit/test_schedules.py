@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rota import Cron, Every, Once, Schedule, ScheduleError
-from rota.cron_aws import AwsCron
+from rota.cron_aws import AwsCron, AwsCrons
 
 BERLIN, NEW_YORK, LORD_HOWE = "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"
 
@@ -70,8 +70,8 @@ def test_a_translation_means_what_the_unix_expression_means(expression: str, wal
     except ScheduleError as refusal:
         assert "no day ever matches" in str(refusal)  # noqa: PT017 - most of them are not refused
         return
-    (aws,) = cron.aws_expressions()
-    translated = AwsCron(aws.removeprefix("cron(").removesuffix(")"))
+    texts = [aws.removeprefix("cron(").removesuffix(")") for aws in cron.aws_expressions()]
+    translated = AwsCrons([AwsCron(text) for text in texts])
     assert list(islice(translated.after(wall), 12)) == list(islice(CronSim(expression, wall), 12))
     backwards = CronSim(expression, wall + timedelta(microseconds=1), reverse=True)
     assert list(islice(translated.until(wall), 12)) == list(islice(backwards, 12))
@@ -248,6 +248,39 @@ def test_translations(unix: str, aws: str) -> None:
     assert Cron(unix).aws_expressions() == (f"cron({aws})",)
 
 
+@pytest.mark.parametrize(
+    ("unix", "aws"),
+    [
+        ("0 0 13 * 5", ["0 0 13 * ? *", "0 0 ? * 6 *"]),  # either
+        ("0 0 1-31 * MON", ["0 0 * * ? *"]),  # any day, or Monday
+        ("0 0 31 2 MON", ["0 0 ? 2 2 *"]),  # the 31st of February never comes
+        ("0 0 */100,2-7 * MON,WED", ["0 0 ? * 2#1 *", "0 0 ? * 4#1 *"]),  # both: the first Monday, the first Wednesday
+        ("0 0 1-7,29-31 * */2", [f"0 0 ? * {day}#{place} *" for day in (1, 3, 5, 7) for place in (1, 5)]),
+        ("0 0 1-7 * */1", ["0 0 1-7 * ? *"]),
+        ("0 22-2 * * FRI-MON", ["0 0,1,2,22,23 ? * 1,2,6,7 *"]),
+        ("0 22-4/3 1 NOV-FEB *", ["0 1,4,22 1 1,2,11,12 ? *"]),  # steps go on past the end
+        ("0 0 * * 7-2", ["0 0 ? * 1-3 *"]),
+        ("0 0 * * 7-0", ["0 0 ? * 1 *"]),
+        ("0 0 * * 5-1/2", ["0 0 ? * 1,6 *"]),
+        ("5-5/15 * * * *", ["5 * * * ? *"]),
+        ("@hourly", ["0 * * * ? *"]),
+        ("@Midnight", ["0 0 * * ? *"]),
+        ("@weekly", ["0 0 ? * 1 *"]),
+        ("@monthly", ["0 0 1 * ? *"]),
+        ("@annually", ["0 0 1 1 ? *"]),
+    ],
+)
+def test_translations_to_what_several_expressions_may_mean(unix: str, aws: list[str]) -> None:
+    assert Cron(unix).aws_expressions() == tuple(f"cron({text})" for text in aws)
+
+
+def test_two_expressions_that_fire_at_one_minute_are_one_occurrence() -> None:
+    thirteenth_or_friday = Cron("0 0 13 * 5")
+    found = list(thirteenth_or_friday.between(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)))
+    assert [moment.day for moment in found] == [6, 13, 20, 27]
+    assert thirteenth_or_friday.latest(datetime(2026, 11, 19, tzinfo=UTC)) == datetime(2026, 11, 13, tzinfo=UTC)
+
+
 def test_an_aws_expression_is_taken_as_it_is_with_or_without_its_wrapping() -> None:
     assert Cron.aws("0 18 ? * MON-FRI *") == Cron.aws("cron(0 18 ? * MON-FRI *)") == Cron.aws(" 0  18 ? * MON-FRI * ")
     assert Cron.aws("cron(0 18 ? * MON-FRI *)").aws_expressions() == ("cron(0 18 ? * MON-FRI *)",)
@@ -259,24 +292,23 @@ def test_an_aws_expression_is_taken_as_it_is_with_or_without_its_wrapping() -> N
 @pytest.mark.parametrize(
     ("expression", "said"),
     [
-        ("0 0 1 * 1", "restricts day-of-month (1) and day-of-week (1): in Unix cron that means either, which one AWS "),
-        ("0 0 1 * 1", "declare two jobs, one for each"),
-        ("0 0 */2 * MON", "restricts day-of-month (*/2) and day-of-week (MON)"),
+        ("0 0 */2 * MON", "'0 0 */2 * MON': day-of-month 1/2 and day-of-week MON must both match, for one of these"),
+        ("0 0 */2 * MON", "exclude the rest: Cron(..., excluding=lambda at: ...)"),
+        ("@reboot", "'@reboot': that is when a machine starts, which is no time"),
+        ("@every 5m", "write Every(timedelta(minutes=...))"),
+        ("@often", "there are @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly"),
         ("60 * * * *", "minute field '60': expected a number from 0 to 59"),
         ("* 24 * * *", "hour field '24': expected a number from 0 to 23"),
         ("0 0 0 * *", "day-of-month field '0': expected a number from 1 to 31"),
         ("0 0 * 13 *", "month field '13': expected a number from 1 to 12 or JAN to DEC"),
         ("0 0 * foo *", "month field 'foo': expected a number from 1 to 12 or JAN to DEC"),
         ("0 0 * * 8", "day-of-week field '8': expected a number from 0 to 7 or SUN to SAT"),
-        ("30-10 * * * *", "the range 30-10 runs backwards; write it as two, joined by a comma"),
-        ("0 0 * * FRI-SUN", "the range FRI-SUN runs backwards"),
         ("*/0 * * * *", "expected a number above 0 after the '/', got '0'"),
         (
             "5/15 * * * *",
             "minute field '5/15': it has a step after a single number; write a range before it, such as 5-59/15",
         ),
         ("0 5/3 * * *", "such as 5-23/3"),
-        ("5-5/15 * * * *", "it has a step after a single number"),
         ("*-5 * * * *", "a range cannot start with '*'"),
         ("0 0 L * *", "day-of-month field 'L': not Unix cron; for L, W, # and ? use Cron.aws(...)"),
         ("0 0 * * 5#2", "use Cron.aws(...)"),
@@ -284,7 +316,7 @@ def test_an_aws_expression_is_taken_as_it_is_with_or_without_its_wrapping() -> N
         ("1,,2 * * * *", "minute field '1,,2': not Unix cron"),
         ("0 0 30 2 *", "no day ever matches it"),
         ("0 0 31 4,6 *", "no day ever matches it"),
-        ("@daily", "has 1 fields; a Unix cron expression has 5: minute hour day-of-month month day-of-week"),
+        ("daily", "has 1 fields; a Unix cron expression has 5: minute hour day-of-month month day-of-week"),
         ("0 2 * * ? *", "has 6 fields; write Cron.aws('0 2 * * ? *') if it is an AWS expression"),
         ("", "has 0 fields"),
     ],
