@@ -153,10 +153,16 @@ class Job(Generic[P]):
         return Post(
             endpoints=tuple(target.name for target in self.targets),
             timeout=self.timeout.total_seconds() if self.timeout else None,
-            start_deadline=self.start_deadline.total_seconds() if self.start_deadline else None,
+            start_deadline=(self.start_deadline + self._leeway).total_seconds() if self.start_deadline else None,
             attempts=self.retry.attempts,
             idempotent=self.idempotent,
         )
+
+    @property
+    def _leeway(self) -> timedelta:
+        """How much later than its instant a run may be sent that is not late."""
+        given = (self.schedule.jitter, self.schedule.flexible_window) if self.schedule else ()
+        return sum((each for each in given if each is not None), timedelta())
 
     @property
     def lock_key(self) -> str:

@@ -168,6 +168,13 @@ def test_where_a_job_goes() -> None:
     assert hash(several) == hash(job(target=(web, every, EveryServer(web))))
 
 
+def test_the_trigger_takes_neither_jitter_nor_a_flexible_window_for_lateness() -> None:
+    schedule = Cron("0 0 * * *", jitter=MINUTE, flexible_window=5 * MINUTE)
+    post = job(target=web, schedule=schedule, start_deadline=10 * MINUTE).post
+    assert post is not None
+    assert post.start_deadline == 16 * 60
+
+
 def test_what_the_trigger_is_told_of_a_job() -> None:
     assert job(target=web, retry=Retry(attempts=1)).post == Post(endpoints=("web",))
     told = job(
