@@ -1,5 +1,6 @@
 """What a user declares: jobs, and the manifest of them; their targets are in `rota.targets`. Frozen data; no I/O."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
@@ -197,10 +198,8 @@ class Manifest:
             raise ManifestError.of(f"manifest {self.name!r}", problems)
 
     def _twice(self) -> list[str]:
-        jobs = [job.name for job in self.jobs]
-        problems = [
-            f"job {name!r} is declared {jobs.count(name)} times" for name in dict.fromkeys(jobs) if jobs.count(name) > 1
-        ]
+        jobs = Counter(job.name for job in self.jobs)
+        problems = [f"job {name!r} is declared {count} times" for name, count in jobs.items() if count > 1]
         named = {
             "queue": [queue.name for queue in self.queues],
             "endpoint": [endpoint.name for endpoint in self.endpoints],

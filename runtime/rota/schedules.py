@@ -145,9 +145,8 @@ class Cron(Schedule):
 
     def _set(self, aws: tuple[str, ...]) -> None:
         _zone(self.time_zone)
-        for text in aws:
-            AwsCron(text)
         object.__setattr__(self, "_aws", aws)
+        _ = self._crons  # which refuses what is wrong
         super().__post_init__()
 
     @classmethod
