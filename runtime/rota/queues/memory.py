@@ -1,6 +1,7 @@
 """Queues in this process's memory, with SQS's semantics: for tests, on any `Clock`."""
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -57,10 +58,7 @@ class MemoryQueue:
         return [Message(stored.outgoing.body, stored.receipt, stored.id) for stored in self._catch(limit, wait)]
 
     def letters(self, limit: int, hide: int, *, wait: float = 0) -> list[Letter]:
-        return [
-            Letter(s.outgoing.body, s.receipt, s.id, s.outgoing.attributes, s.sent_at, s.moved)
-            for s in self._catch(limit, wait, hide)
-        ]
+        return [_letter(stored) for stored in self._catch(limit, wait, hide)]
 
     def _catch(self, limit: int, wait: float, hide: float | None = None) -> list[_Stored]:
         # In real time: a test that moves the clock should not wait for itself.
@@ -138,6 +136,17 @@ class MemoryQueue:
         raise NotImplementedError("a queue in memory moves nothing by itself")
 
     @property
+    def next_at(self) -> float:
+        """When the first of its messages can be received, on the clock's monotonic time; infinity where it has none."""
+        with self._lock:
+            return min((stored.visible_at for stored in self._stored), default=math.inf)
+
+    def peek(self) -> list[Letter]:
+        """All messages as they lie there, none of them received."""
+        with self._lock:
+            return [_letter(stored) for stored in self._stored]
+
+    @property
     def waiting(self) -> list[Outgoing]:
         """The messages that nobody holds, delayed ones included."""
         now = self.clock.monotonic()
@@ -147,6 +156,11 @@ class MemoryQueue:
     def __len__(self) -> int:
         """All messages, held ones included."""
         return len(self._stored)
+
+
+def _letter(stored: _Stored) -> Letter:
+    outgoing = stored.outgoing
+    return Letter(outgoing.body, stored.receipt, stored.id, outgoing.attributes, stored.sent_at, stored.moved)
 
 
 def _problem(message: Outgoing) -> str | None:

@@ -1,4 +1,4 @@
-"""For users' tests: a clock to move, queues in memory, the local AWS, and what every backend must do.
+"""For users' tests: a clock to move, a month of jobs in a second, queues in memory, the local AWS, and what every backend must do.
 
     backend = MemoryBackend()
     Client(manifest, backend=backend).enqueue(send_invoice, SendInvoice(order_id=7))
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rota.testing.local_aws import LocalAws, LocalAwsError
     from rota.testing.memory import MemoryBackend, MemoryQueue
     from rota.testing.queue_conformance import QueueConformance
+    from rota.testing.simulation import SimulatedRun, Simulation, simulate
     from rota.testing.store_conformance import StoreConformance
 
 _HOMES = {
@@ -26,7 +27,10 @@ _HOMES = {
     "MemoryBackend": "memory",
     "MemoryQueue": "memory",
     "QueueConformance": "queue_conformance",
+    "SimulatedRun": "simulation",
+    "Simulation": "simulation",
     "StoreConformance": "store_conformance",
+    "simulate": "simulation",
 }
 
 __all__ = [
@@ -37,7 +41,10 @@ __all__ = [
     "MemoryBackend",
     "MemoryQueue",
     "QueueConformance",
+    "SimulatedRun",
+    "Simulation",
     "StoreConformance",
+    "simulate",
 ]
 
 

@@ -1,0 +1,224 @@
+"""`simulate`: when the jobs of a manifest run, and what becomes of them, over days of virtual time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from random import Random
+from typing import Any, Self
+
+from rota.client import Client
+from rota.ledger import Ledger
+from rota.locks.in_store import StoreLocks
+from rota.manifest import Manifest
+from rota.queues.base import Letter
+from rota.queues.memory import MemoryBackend
+from rota.run import Outcome
+from rota.runner import Runner
+from rota.stores.memory import MemoryStore
+from rota.targets import TRIGGER
+from rota.testing.clock import FakeClock
+from rota.testing.simulation import table
+from rota.testing.simulation.fired import fired
+from rota.testing.simulation.fleet import Fleet, Interval
+from rota.testing.simulation.handlers import Duration, Handlers, stand_in
+from rota.testing.simulation.record import Recorder
+from rota.testing.simulation.runs import SimulatedRun
+from rota.worker.held import Source
+
+DRAINED_BY = timedelta(days=7)
+"""How long after its end a simulation goes on with what is not done yet: for so long a queue keeps a message."""
+
+
+class Simulation:
+    """The jobs of a manifest over days of virtual time: `run` fires every occurrence at its instant and gives it to the
+    runner that servers have, with the same ledger, locks, retries and dead letters, all in memory.
+
+    - `start` (included) and `end` (excluded), aware; or `days` in place of `end`. Runs that are due by then are done to
+      their end, up to 7 days later.
+    - `handlers`: functions to call in place of jobs' own, by the job's name; they take what those take. All others are
+      imported and really called.
+    - `durations`: how long a job's runs take, by its name: a timedelta, or a function that is given the `Run` and
+      returns one. A handler takes no time unless it stands here, or waits in `run.stop_event.wait(seconds)`.
+    - `servers`, `concurrency`: how many servers there are, one unless given, and how many runs each does at once, 8.
+    - `outages`: pairs of instants between which no server receives anything.
+    - `run_commands`: whether `Job(command=...)` is really executed; unless asked, it succeeds and nothing is run.
+    - `seed`: of all that is left to chance: backoff, flexible windows.
+
+    An interval that counts from the deploy (`Every` 7 minutes) counts from `start`. A run that is told to stop while its
+    time passes heeds that at once: at its `timeout` it fails, cancelled by a newer run it is cancelled. `isolation` does
+    not count: handlers run in this process. Runs for endpoints go through the same runner; the trigger, its requests
+    and the load balancer are left out. So are duplicates and late deliveries, which AWS may add.
+
+    Raises `ValueError` for a start or end without a time zone, or a name that is no job's.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        *,
+        start: datetime,
+        end: datetime | None = None,
+        days: float | None = None,
+        handlers: Mapping[str, Callable[..., Any]] | None = None,
+        durations: Mapping[str, Duration] | None = None,
+        servers: int = 1,
+        concurrency: int = 8,
+        outages: Sequence[Interval] = (),
+        run_commands: bool = False,
+        seed: int = 0,
+    ) -> None:
+        if (end is None) == (days is None):
+            raise ValueError(f"give either end or days; got end={end!r} and days={days!r}")
+        self.start = _aware("start", start)
+        self.end = self.start + timedelta(days=days) if days is not None else _aware("end", end)
+        for name, value in (("servers", servers), ("concurrency", concurrency)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1; got {value}")
+        for name in (*(handlers or {}), *(durations or {})):
+            _check_name(manifest, name)
+        self._servers, self._concurrency, self._seed = servers, concurrency, seed
+        self._outages = [(_aware("outages", down), _aware("outages", up)) for down, up in outages]
+        self._handlers = Handlers(handlers or {}, durations or {})
+        self._manifest = stand_in(manifest, handlers or {}, run_commands=run_commands)
+        self.clock = FakeClock(self.start)
+        """The virtual clock. Leave it to the simulation to move it."""
+        self._backend = MemoryBackend(clock=self.clock)
+        self.client = Client(manifest, backend=self._backend, clock=self.clock)
+        """Enqueues into the simulation: before `run`, or from a handler while it runs."""
+        store = MemoryStore(self.clock)
+        providers = {job.lock.provider for job in manifest.jobs if job.lock and job.lock.provider}
+        self.ledger = Ledger(store, locks=dict.fromkeys(providers, StoreLocks(store)), clock=self.clock)
+        """What is on record, in memory; a lock that another service keeps is kept there too."""
+        self._recorder = Recorder()
+        self._has_run = False
+
+    def run(self) -> Self:
+        """Run everything, once. Raises `HandlerError` where the handler of a job that is due cannot be imported or does
+        not fit."""
+        if self._has_run:
+            raise RuntimeError("a simulation runs once; make another one")
+        self._has_run = True
+        chance = Random(self._seed)
+        due = fired(self._manifest, self.start, self.end, servers=self._servers, chance=chance)
+        for job in self._manifest.jobs:
+            if job.handler and job.enabled and job.schedule is not None:
+                self._handlers.resolve(job)  # else each of its runs would fail, and the first to know is the reader
+        runner = Runner(
+            self._manifest, clock=self.clock, ledger=self.ledger, chance=chance, resolve=self._handlers.resolve
+        )
+        fleet = Fleet(
+            self._sources(),
+            runner,
+            self._recorder,
+            self.clock,
+            servers=self._servers,
+            concurrency=self._concurrency,
+            fired=due,
+            outages=self._outages,
+            horizon=self.end + DRAINED_BY,
+        )
+        fleet.play()
+        return self
+
+    def _sources(self) -> list[Source]:
+        sources = []
+        for queue in (*self._manifest.queues, *([TRIGGER] if self._manifest.endpoints else [])):
+            messages = self._backend.queue(queue.name)
+            messages.visibility_timeout = queue.visibility_timeout.total_seconds()
+            messages.max_deliveries = queue.max_deliveries
+            sources.append(Source(queue, messages, self._backend.dead_letters(queue.name)))
+        return sources
+
+    # What became of it
+
+    @property
+    def runs(self) -> list[SimulatedRun]:
+        """Every run, by the instant that it is for."""
+        return self._recorder.runs
+
+    def of(self, job: str) -> list[SimulatedRun]:
+        """The runs of one job. Raises `ValueError` for a name that is no job's."""
+        _check_name(self._manifest, job)
+        return [run for run in self.runs if run.job == job]
+
+    def _with(self, outcome: Outcome | None) -> list[SimulatedRun]:
+        return [run for run in self.runs if run.outcome is outcome]
+
+    @property
+    def succeeded(self) -> list[SimulatedRun]:
+        """Those that succeeded, at the first attempt or a later one."""
+        return self._with(Outcome.SUCCEEDED)
+
+    @property
+    def failed(self) -> list[SimulatedRun]:
+        """Those that failed for good, and lie among the dead letters."""
+        return self._with(Outcome.FAILED)
+
+    @property
+    def skipped(self) -> list[SimulatedRun]:
+        """Those that were not started: outside their window, late, or their lock was held."""
+        return self._with(Outcome.SKIPPED)
+
+    @property
+    def cancelled(self) -> list[SimulatedRun]:
+        """Those that a newer run stopped."""
+        return self._with(Outcome.CANCELLED)
+
+    @property
+    def unfinished(self) -> list[SimulatedRun]:
+        """Those that had not ended 7 days after the end."""
+        return self._with(None)
+
+    @property
+    def dead_letters(self) -> list[Letter]:
+        """What lies in the dead-letter queues, with the reason among its attributes (`rota.reason`)."""
+        queues = [self._backend.dead_letters(source.name) for source in self._sources()]
+        return [letter for queue in queues for letter in queue.peek()]
+
+    def __str__(self) -> str:
+        """A table: each job with what became of its runs, and below it those that were not simply done."""
+        return table.spell(self._manifest, self.runs, self.start, self.end)
+
+
+def simulate(
+    manifest: Manifest,
+    *,
+    start: datetime,
+    end: datetime | None = None,
+    days: float | None = None,
+    handlers: Mapping[str, Callable[..., Any]] | None = None,
+    durations: Mapping[str, Duration] | None = None,
+    servers: int = 1,
+    concurrency: int = 8,
+    outages: Sequence[Interval] = (),
+    run_commands: bool = False,
+    seed: int = 0,
+) -> Simulation:
+    """A `Simulation` that has run: see there for its arguments, and for what it raises."""
+    return Simulation(
+        manifest,
+        start=start,
+        end=end,
+        days=days,
+        handlers=handlers,
+        durations=durations,
+        servers=servers,
+        concurrency=concurrency,
+        outages=outages,
+        run_commands=run_commands,
+        seed=seed,
+    ).run()
+
+
+def _aware(name: str, moment: datetime | None) -> datetime:
+    if moment is None or moment.utcoffset() is None:
+        raise ValueError(f"{name} needs a time zone, for example datetime(2026, 1, 1, tzinfo=UTC); got {moment!r}")
+    return moment.astimezone(UTC)
+
+
+def _check_name(manifest: Manifest, name: str) -> None:
+    if manifest.find(name) is None:
+        names = [job.name for job in manifest.jobs]
+        near = get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(map(repr, names)) or 'none'}"
+        raise ValueError(f"manifest {manifest.name!r} has no job {name!r}; {hint}")
