@@ -1,0 +1,43 @@
+"""What will surprise, told before the deploy: a pure look at every occurrence of the next 400 days."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from rota.manifest import Job
+from rota.proof.clocks import clock_findings
+from rota.proof.ends import counts_from_deploy, end_findings
+from rota.proof.finding import KINDS, Finding, Kind, Moment, unaccepted
+from rota.proof.gaps import gap_findings, unusual_gaps
+from rota.proof.locks import collisions
+from rota.proof.runs import Runs, runs_of
+from rota.schedules import Schedule
+
+__all__ = ["DAYS", "KINDS", "Finding", "Kind", "Moment", "prove", "unaccepted", "unusual_gaps"]
+
+DAYS = 400
+"""How far the proof looks ahead unless told: a year, and what follows it."""
+
+
+def prove(jobs: Sequence[Job[Any]], *, start: datetime, days: int = DAYS) -> list[Finding]:
+    """All that may surprise of the schedules of these jobs, from `start` (aware) on for so many days; by kind, in the
+    order of `KINDS`, and by job. What each kind is says `Finding`, which gaps are unusual says `unusual_gaps`.
+
+    Jobs without a schedule, or with `enabled=False`, are not looked at; jobs without a lock collide with nothing.
+
+    Raises `ScheduleError` where a schedule's `excluding` does.
+    """
+    end = start + timedelta(days=days)
+    due = [job for job in jobs if job.schedule is not None and job.enabled]
+    known = [job for job in due if not counts_from_deploy(job)]
+    found = [finding for job in due for finding in end_findings(job, start, end)]
+    runs: dict[Schedule, Runs] = {}
+    for job in known:
+        if job.schedule is not None and job.schedule not in runs:
+            runs[job.schedule] = runs_of(job.schedule, start, end)
+    for job in known:
+        if job.schedule is not None:
+            found += clock_findings(job, start, end)
+            found += gap_findings(job, start, end, runs[job.schedule])
+    found += collisions(known, runs)
+    return sorted(found, key=lambda finding: KINDS.index(finding.kind))
