@@ -9,6 +9,7 @@ import rota
 from rota.cli.check import check
 from rota.cli.dead import dead
 from rota.cli.enqueue import enqueue
+from rota.cli.import_jobs import import_jobs
 from rota.cli.init import init
 from rota.cli.keys import keys
 from rota.cli.list import list_jobs
@@ -70,3 +71,4 @@ app.command("show")(show)
 app.command("dead")(dead)
 app.command("redrive")(redrive)
 app.add_typer(keys, name="keys")
+app.add_typer(import_jobs, name="import")

@@ -1,0 +1,48 @@
+"""YAML documents, and what is read from them whatever they hold. PyYAML is of the extra `rota[import]`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rota.importing.found import UnreadableError
+
+
+def documents(text: str, *, source: str) -> list[Any]:
+    """The documents of a YAML text. Raises `UnreadableError` for what is none, or where PyYAML is not installed."""
+    try:
+        import yaml
+    except ImportError:
+        raise UnreadableError("reading YAML takes PyYAML; install it: pip install 'rota[import]'") from None
+    try:
+        return [document for document in yaml.safe_load_all(text) if document is not None]
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError is a date such as 2026-02-30
+        raise UnreadableError(
+            f"{source} is not YAML: {' '.join(str(error).split())}; a template is to be filled in first "
+            "(helm template ... | rota import kubernetes -)"
+        ) from None
+
+
+def mapping(value: Any) -> dict[Any, Any]:
+    """The value if it is a mapping, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: Any) -> list[Any]:
+    """The value if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def names(value: Any) -> Iterator[str]:
+    """What is named in a mapping of names, or in a list of mappings that each have one."""
+    if isinstance(value, dict):
+        yield from map(str, value)
+    for each in items(value):
+        yield str(mapping(each).get("name", each))
+
+
+def others(value: Any, *known: str) -> list[str]:
+    """The keys beside those `known`, with the names below them."""
+    return [
+        f"{key} ({', '.join(below)})" if (below := list(names(content))) else str(key)
+        for key, content in mapping(value).items()
+        if key not in known
+    ]
