@@ -5,6 +5,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -30,6 +31,7 @@ from rota_cdk.job_queue import JobQueue
 from rota_cdk.rota_limits import Told
 from rota_cdk.run_ledger import RunLedger
 from rota_cdk.scheduled_job import ScheduledJob
+from rota_cdk.shards import make_shards, shard_of
 from rota_cdk.validation import SchedulesWith
 
 
@@ -69,6 +71,7 @@ class Rota(Construct):
         endpoints: Places | None = None,
         trigger: FanoutTrigger | None = None,
         together: Sequence[Sequence[str]] = (),
+        shards: int | None = None,
         ledger: RunLedger | None = None,
         encryption_key: kms.IKey | None = None,
         alarm_topic: sns.ITopic | None = None,
@@ -85,6 +88,8 @@ class Rota(Construct):
         told = Told(manifest, stage, endpoints, trigger, ledger, encryption_key)
         validation.check(subject, told, rota_limits.ENDPOINTS)
         due = due_together.groups(manifest, together)
+        self.shards: tuple[Stack, ...] = make_shards(self, shards) if shards else ()
+        """The stacks that the jobs are spread over; none where they are in the stack of everything else."""
         validation.check(subject, _longest_settings(manifest, stage, _together(due)), validation.SETTINGS)
         # Upper case in the ids that are not a job's name, for no job's name has any: each job is found under its own.
         self.queues: Mapping[str, JobQueue] = MappingProxyType(
@@ -141,13 +146,14 @@ class Rota(Construct):
         made: dict[str, ScheduledJob] = {}
         for jobs in due:
             scheduled = ScheduledJob(
-                self,
+                self.shards[shard_of(jobs[0].name, shards)] if shards else self,
                 jobs[0].name,
                 job=jobs,
                 queue=None if jobs[0].endpoints else self.queues[jobs[0].queue.name],
                 trigger=trigger if jobs[0].endpoints else None,
                 ledger=self.ledger,
                 schedules_with=schedules_with,
+                shards=shards,
             )
             made |= {job.name: scheduled for job in jobs}
         self.jobs: Mapping[str, ScheduledJob] = MappingProxyType(made)

@@ -49,6 +49,7 @@ class ScheduledJob(Construct):
         trigger: FanoutTrigger | None = None,
         ledger: RunLedger | None = None,
         schedules_with: SchedulesWith = "rules",
+        shards: int | None = None,
     ) -> None:
         super().__init__(scope, id)
         self.jobs: tuple[Job[Any], ...] = (job,) if isinstance(job, Job) else tuple(job)
@@ -56,6 +57,7 @@ class ScheduledJob(Construct):
         validation.check(f"ScheduledJob {id!r}", self.jobs, due_together.SEVERAL)
         self._subject = " and ".join(f"job {each.name!r}" for each in self.jobs)
         validation.check(self._subject, self.jobs, due_together.ALIKE)
+        self._shards = shards
         queue = self._queue(queue, trigger)
         validation.check(self._subject, schedules_with, validation.SCHEDULES_WITH)
         if ledger is not None:
@@ -75,12 +77,14 @@ class ScheduledJob(Construct):
             return  # refused above
         if schedules_with == "scheduler" or expressions.needs_scheduler(schedule):
             self.schedules = self._schedules(schedule, queue)
-            for made in self.schedules:
-                made.node.add_dependency(queue.schedule_role)
+            if Stack.of(self) is Stack.of(queue):
+                for made in self.schedules:
+                    made.node.add_dependency(queue.schedule_role)
         else:
             self.rules = self._rules(schedule, queue)
-            for rule in self.rules:
-                rule.node.add_dependency(*queue.admission)
+            if Stack.of(self) is Stack.of(queue):
+                for rule in self.rules:
+                    rule.node.add_dependency(*queue.admission)
         self.node.default_child = (self.rules or self.schedules)[0]
 
     def _queue(self, queue: JobQueue | None, trigger: FanoutTrigger | None) -> JobQueue:
@@ -107,13 +111,14 @@ class ScheduledJob(Construct):
     def _rules(self, schedule: Schedule, queue: JobQueue) -> tuple[events.CfnRule, ...]:
         template = expressions.rule_template(self.jobs)
         validation.check(self._subject, template, validation.RULE_TEMPLATE)
+        destination = delivery.destination(queue, Stack.of(self), for_schedules=False)
         target = events.CfnRule.TargetProperty(
             id="queue",
-            arn=queue.sqs_queue.queue_arn,
+            arn=destination.arn,
             input_transformer=events.CfnRule.InputTransformerProperty(
                 input_paths_map=expressions.FIRED_AT, input_template=template
             ),
-            dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=queue.undelivered.queue_arn),
+            dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=destination.undelivered),
             retry_policy=events.CfnRule.RetryPolicyProperty(
                 maximum_event_age_in_seconds=delivery.MAX_AGE_SECONDS, maximum_retry_attempts=delivery.MAX_ATTEMPTS
             ),
@@ -122,7 +127,7 @@ class ScheduledJob(Construct):
             events.CfnRule(
                 self,
                 _numbered("Rule", ordinal),
-                name=queue.names.rule(self.jobs[0].name, ordinal),
+                name=queue.names.rule(self.jobs[0].name, ordinal, self._shards),
                 description=self._description,
                 schedule_expression=expression,
                 state=self._state,
@@ -134,12 +139,12 @@ class ScheduledJob(Construct):
     def _schedules(self, schedule: Schedule, queue: JobQueue) -> tuple[scheduler.CfnSchedule, ...]:
         text = expressions.schedule_input(self.jobs)
         validation.check(self._subject, text, validation.SCHEDULE_INPUT)
-        group = schedule_group(self, queue.names.deployment)
+        destination = delivery.destination(queue, Stack.of(self), for_schedules=True)
         target = scheduler.CfnSchedule.TargetProperty(
-            arn=queue.sqs_queue.queue_arn,
-            role_arn=queue.schedule_role.role_arn,
+            arn=destination.arn,
+            role_arn=cast("str", destination.role),
             input=text,
-            dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=queue.undelivered.queue_arn),
+            dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=destination.undelivered),
             retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
                 maximum_event_age_in_seconds=delivery.MAX_AGE_SECONDS, maximum_retry_attempts=delivery.MAX_ATTEMPTS
             ),
@@ -148,9 +153,9 @@ class ScheduledJob(Construct):
             scheduler.CfnSchedule(
                 self,
                 _numbered("Schedule", ordinal),
-                name=queue.names.rule(self.jobs[0].name, ordinal),
+                name=queue.names.rule(self.jobs[0].name, ordinal, self._shards),
                 description=self._description,
-                group_name=group.ref,
+                group_name=destination.group,
                 schedule_expression=expression,
                 schedule_expression_timezone=schedule.time_zone,
                 flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
@@ -159,15 +164,6 @@ class ScheduledJob(Construct):
             )
             for ordinal, expression in enumerate(schedule.aws_expressions(), start=1)
         )
-
-
-def schedule_group(scope: Construct, name: str) -> scheduler.CfnScheduleGroup:
-    """The group of that name in the stack of `scope`; made when the first schedule asks for it."""
-    stack = Stack.of(scope)
-    found = stack.node.try_find_child(f"ScheduleGroup-{name}")
-    if isinstance(found, scheduler.CfnScheduleGroup):
-        return found
-    return scheduler.CfnScheduleGroup(stack, f"ScheduleGroup-{name}", name=name)
 
 
 def _numbered(id: str, ordinal: int) -> str:  # noqa: A002

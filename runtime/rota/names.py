@@ -19,6 +19,13 @@ MAX_QUEUE = 80
 _DEAD = "_dead"
 _UNDELIVERED = "_undelivered"
 _ORDINAL = ".99"
+_SHARDS = ".s999"
+_DIGEST = 8
+MAX_SHARDED = MAX_RULE - len("." + "x" + "--" + _ORDINAL + _SHARDS) - _DIGEST
+"""Characters of a deployment, `<manifest>-<stage>`, that leave room for a job and a number of shards."""
+MAX_ROLE = 64
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+_MAX_REGION = 20
 
 
 @dataclass(frozen=True)
@@ -33,10 +40,15 @@ class Names:
         """`<manifest>-<stage>`; also the name of the schedule group."""
         return f"{self.manifest}-{self.stage}"
 
-    def rule(self, job: str, ordinal: int = 1) -> str:
-        """Of a job's rule or schedule; a job that takes several numbers them from the second on: `.2`, `.3`."""
-        room = MAX_RULE - len(self.deployment) - 1 - len(_ORDINAL)
-        return f"{self.deployment}.{_fit(job, room)}" + (f".{ordinal}" if ordinal > 1 else "")
+    def rule(self, job: str, ordinal: int = 1, shards: int | None = None) -> str:
+        """Of a job's rule or schedule; a job that takes several numbers them from the second on: `.2`, `.3`.
+
+        Spread over `shards` stacks, it has their number in it, `.s32`: with another number it is another, and the new
+        one can be made while the old one stands.
+        """
+        room = MAX_RULE - len(self.deployment) - 1 - len(_ORDINAL) - (len(_SHARDS) if shards else 0)
+        spread = f".s{shards}" if shards else ""
+        return f"{self.deployment}.{_fit(job, room)}{spread}" + (f".{ordinal}" if ordinal > 1 else "")
 
     @property
     def every_rule(self) -> str:
@@ -47,8 +59,11 @@ class Names:
         """Which of `jobs` a rule or schedule belongs to, by its physical name or its ARN; None where to none of them:
         that of another deployment, or of a job that is gone."""
         name = rule.rpartition("/")[-1]
-        found = re.fullmatch(r"([^.]+\.[^.]+)(\.[0-9]+)?", name)
-        return next((job for job in jobs if found and self.rule(job) == found[1]), None)
+        found = re.fullmatch(r"([^.]+\.[^.]+(?:\.s([0-9]+))?)(?:\.[0-9]+)?", name)
+        if found is None:
+            return None
+        shards = int(found[2]) if found[2] else None
+        return next((job for job in jobs if self.rule(job, shards=shards) == found[1]), None)
 
     @property
     def ledger(self) -> str:
@@ -68,9 +83,13 @@ class Names:
         """Of the target's dead-letter queue: occurrences that EventBridge could not deliver."""
         return self.queue(queue) + _UNDELIVERED
 
+    def schedule_role(self, queue: str, region: str) -> str:
+        """Of the role with which schedules send to the queue. Roles are known in all regions of an account."""
+        return f"{_fit(f'{self.deployment}_{queue}', MAX_ROLE - 1 - _MAX_REGION)}-{region}"
+
 
 def _fit(name: str, room: int) -> str:
     if len(name) <= room:
         return name
-    digest = base64.b32encode(hashlib.sha256(name.encode()).digest()).decode().lower()[:8]
+    digest = base64.b32encode(hashlib.sha256(name.encode()).digest()).decode().lower()[:_DIGEST]
     return f"{name[: room - len(digest) - 2].rstrip('-')}--{digest}"
