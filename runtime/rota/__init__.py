@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rota.client import Client, EnqueueFailure, PartialEnqueueError
     from rota.errors import (
         BackendError,
+        CommandError,
         EnqueueError,
         EnvelopeError,
         GiveUp,
@@ -41,6 +42,7 @@ _HOMES = {
     "EnqueueFailure": "client",
     "PartialEnqueueError": "client",
     "BackendError": "errors",
+    "CommandError": "errors",
     "EnqueueError": "errors",
     "EnvelopeError": "errors",
     "GiveUp": "errors",
@@ -76,6 +78,7 @@ _HOMES = {
 __all__ = [
     "BackendError",
     "Client",
+    "CommandError",
     "Cron",
     "Endpoint",
     "EnqueueError",

@@ -83,6 +83,18 @@ class HandlerProcessError(RotaError):
     """The handler's process was killed, or died."""
 
 
+class CommandError(RotaError):
+    """The command failed."""
+
+    def __init__(self, message: str | None = None, *, exit_code: int | None = None, output: str = "") -> None:
+        """What a job's command raises unless it ends with exit code 0: `Retry(on=[CommandError])`."""
+        super().__init__(message)
+        self.exit_code = exit_code
+        """What it ended with, below 0 the number of a signal; None where it could not be started, or nobody knows."""
+        self.output = output
+        """The end of what it printed: up to 20 lines, and 700 characters."""
+
+
 class GiveUp(RotaError):  # noqa: N818 - a word to rota, not a mistake
     """The run is given up."""
 

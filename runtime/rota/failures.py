@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Self, TypeVar
 
-from rota.errors import GiveUp, HandlerError, HandlerProcessError, RetryAfter, RotaError
+from rota.errors import CommandError, GiveUp, HandlerError, HandlerProcessError, RetryAfter, RotaError
 
 LENGTH = 1000
 """Characters of an error that are told of."""
@@ -19,6 +19,8 @@ TRACE_LENGTH = 50_000
 """Characters of a traceback that leave a child; the end of it, where the error is."""
 
 T = TypeVar("T")
+
+_SENTENCES = (HandlerError, HandlerProcessError, CommandError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,8 @@ class Failure:
 
     def log(self, logger: logging.Logger, level: int, message: str) -> None:
         """Log `message` with the traceback, wherever that comes from."""
-        if self.error is not None:
+        # A command's error says it all; the traceback would be rota's.
+        if self.error is not None and not issubclass(type(self.error), CommandError):
             logger.log(level, "%s", message, exc_info=(type(self.error), self.error, _TRACEBACK(self.error)))
         else:
             logger.log(level, "%s: %s%s", message, self.said, f"\n{self.trace.rstrip()}" if self.trace else "")
@@ -136,12 +139,12 @@ def exception_name_problem(entry: object) -> str | None:
 
 
 def told(error: BaseException) -> str:
-    """`Type: message`; rota's own errors about handlers are sentences already."""
+    """`Type: message`; rota's own errors about handlers and commands are sentences already."""
     name = _NAME(type(error))
     text = _asked(lambda: "".join(("", str(error))), None)
     if text is None:
         return name
-    return text if issubclass(type(error), HandlerError | HandlerProcessError) else f"{name}: {text}"
+    return text if issubclass(type(error), _SENTENCES) else f"{name}: {text}"
 
 
 def printable(text: str) -> str:

@@ -34,10 +34,14 @@ class Handler:
 
 
 def resolve(job: Job[Any]) -> Handler:
-    """Import the job's handler and fit its parameters to the job.
+    """Import the job's handler and fit its parameters to the job; of a job with a command, what runs that.
 
     Raises `HandlerError` that names the job, the handler and the way out.
     """
+    if job.command is not None:
+        from rota import commands
+
+        return Handler(functools.partial(commands.run, job.command), None, "run", is_async=False)
     return fit(job, _import(job))
 
 

@@ -133,15 +133,15 @@ class Runner:
             if begins is not None:
                 begins()
             started = self._clock.monotonic()
-            failure = self._call(job, payload, run)
+            ended = self._call(job, payload, run)
             took = self._clock.monotonic() - started
-            if failure is not None:
-                return self._failed(job, envelope, failure, took, run.stop)
+            if isinstance(ended, Failure):
+                return self._failed(job, envelope, ended, took, run.stop)
             log.info("%s succeeded in %.3f s", job.name, took)
-            return self._complete(claim, _SUCCEEDED)
+            return self._complete(claim, Verdict(Outcome.SUCCEEDED, ended, Acknowledge()))
 
-    def _call(self, job: Job[Any], payload: Any, run: Run) -> Failure | None:
-        """Call the handler; what it raised, or None."""
+    def _call(self, job: Job[Any], payload: Any, run: Run) -> str | Failure:
+        """Call the handler, or run the command; why it succeeded, or what was raised."""
         try:
             handler = self._handlers.get(job.name)
             if handler is None:
@@ -159,14 +159,14 @@ class Runner:
                 run.stop.run, run.stop.due = run, self._clock.monotonic() + seconds
             if job.isolation == "process":
                 isolation.call(job, payload, run)
-                return None
+                return _RETURNED
             result = handler.call(payload, run)
             # Whatever the function's kind: a plain decorator may hide that it is async.
             if inspect.isawaitable(result):
                 event_loop.run(result, seconds)
+            return _RETURNED if job.command is None else str(result)
         except BaseException as error:  # noqa: BLE001 - whatever a handler raises, SystemExit too, fails this run alone
             return Failure.of(error)
-        return None
 
     def _failed(self, job: Job[Any], envelope: Envelope, failure: Failure, took: float, stop: Stop) -> Verdict:
         claim = stop.claim
@@ -267,7 +267,7 @@ class Runner:
         return verdict
 
 
-_SUCCEEDED = Verdict(Outcome.SUCCEEDED, "handler returned", Acknowledge())
+_RETURNED = "handler returned"
 
 
 def _said(error: BaseException) -> str:

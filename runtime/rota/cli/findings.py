@@ -1,12 +1,14 @@
 """What is wrong with a manifest beyond what its declarations refuse by themselves: problems, and warnings apart."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from rota.argv import argv_text
 from rota.cli.loading import users_code
 from rota.cli.times import counts_from_deploy, spell_duration, spell_schedule
+from rota.commands.programs import missing
 from rota.errors import HandlerError
 from rota.handlers import Handler, resolve
 from rota.manifest import Job, Manifest
@@ -51,10 +53,11 @@ def inspect_manifest(manifest: Manifest, at: datetime) -> Findings:
 
 
 def inspect_jobs(jobs: Iterable[Job[Any]]) -> Findings:
-    """Import the handlers of `jobs`, and fit each to its job; but of those that servers of other languages run."""
+    """Import the handlers of `jobs` and fit each to its job, or look for its program; but of those that servers of other
+    languages run."""
     findings = Findings()
     for job in jobs:
-        if not job.handler:
+        if not job.handler and job.command is None:
             continue
         subject = f"job {job.name!r}"
         try:
@@ -63,7 +66,8 @@ def inspect_jobs(jobs: Iterable[Job[Any]]) -> Findings:
         except HandlerError as error:
             findings.problems.append(Finding(subject, str(error).removeprefix(f"{subject}: ")))
             continue
-        findings.warnings += [Finding(subject, warning) for warning in _handler_warnings(job, handler)]
+        found = _handler_warnings(job, handler) if job.command is None else _command_warnings(job.command)
+        findings.warnings += [Finding(subject, warning) for warning in found]
     return findings
 
 
@@ -77,6 +81,12 @@ def _handler_warnings(job: Job[Any], handler: Handler) -> list[str]:
             f"{job.handler!r} take `run` and return when run.stop_requested, or make it async"
         )
     return warnings
+
+
+def _command_warnings(command: Sequence[str]) -> list[str]:
+    # No problem: where this is asked, such as in CI, there may be less than on the servers.
+    why = missing(command)
+    return [f"command {argv_text(command)!r} could not be started here: {why}"] if why else []
 
 
 def _schedule_warning(job: Job[Any], at: datetime) -> str | None:
@@ -126,7 +136,7 @@ def _answer_warning(job: Job[Any], endpoint: Endpoint) -> str | None:
     within = f"endpoint {endpoint.name!r} is to answer within {spell_duration(longest)}"
     if endpoint.ledger:
         return f"{has}, and {within}: it is answered 202 when it begins, and its outcome is asked for later"
-    if job.handler and not job.idempotent:
+    if (job.handler or job.command) and not job.idempotent:
         return (
             f"{has}, and {within}: no ledger could tell whether it runs, so the middleware does not start it and "
             "answers 503; give it a shorter timeout, the endpoint its ledger, or declare it idempotent=True"

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from rota.argv import argv_text
 from rota.cli.loading import load_manifest
 from rota.cli.options import DEFAULT_MANIFEST, JsonOption, ManifestArgument
 from rota.cli.output import out, print_json, print_table
@@ -32,7 +33,7 @@ def _row(job: Job[Any], at: datetime) -> list[str]:
         schedule.time_zone if schedule else "",
         spell_next(schedule, at) if schedule and job.enabled else "",
         "yes" if job.enabled else "no",
-        job.handler,
+        job.handler or (argv_text(job.command) if job.command else ""),
         job.description,
     ]
 
@@ -48,6 +49,7 @@ def _record(job: Job[Any], at: datetime) -> dict[str, Any]:
         "zone": schedule.time_zone if schedule else None,
         "next": iso(moment) if moment else None,
         "handler": job.handler or None,
+        "command": list(job.command) if job.command else None,
         "enabled": job.enabled,
         "description": job.description,
     }

@@ -21,6 +21,9 @@ log = logging.getLogger("rota.worker")
 DRAIN = 5.0
 """Seconds that acknowledgements under way may take when the process ends."""
 
+RECORD = 2.0
+"""Seconds that the outcomes of commands may take which have ended after the grace time."""
+
 
 class Crew:
     """A poller and a settler for each queue, the slots, a keeper, a renewer and a watcher."""
@@ -97,8 +100,9 @@ class Crew:
         if any(role.alive for role in self._working):
             for held in self._keeper.held:
                 held.stop.request("the grace time of the stopping worker has ended")
-            # While their threads live, these runs stay ours: keeper and settlers go on until the process ends.
-            return False
+            if not self._commands_end():
+                # While their threads live, these runs stay ours: keeper and settlers go on until the process ends.
+                return False
         for role, settler in zip(self._settling, self._settlers.values(), strict=True):
             role.end()
             settler.stop()
@@ -116,6 +120,15 @@ class Crew:
         if open_polls := sum(role.alive for role in self._polling):
             log.warning("%d polls are still open: what they catch stays hidden for a visibility timeout", open_polls)
         return True
+
+    def _commands_end(self) -> bool:
+        """Wait for commands, which can be killed, and for their outcomes. Whether nothing runs any more."""
+        commands = sys.modules.get("rota.commands")
+        if commands is not None and commands.wait_for_told():
+            end = self._clock.monotonic() + RECORD
+            for role in self._working:
+                role.join(max(0.0, end - self._clock.monotonic()))
+        return not any(role.alive for role in self._working)
 
     def give_back_running(self) -> None:
         """For the end of the process: nothing of what is in hand can go on, so another server may have it at once."""
