@@ -15,6 +15,7 @@ from rota.cli.keys import keys
 from rota.cli.list import list_jobs
 from rota.cli.next import next_occurrences
 from rota.cli.output import print_error
+from rota.cli.proof import proof
 from rota.cli.redrive import redrive
 from rota.cli.run import run
 from rota.cli.runs import runs
@@ -63,6 +64,7 @@ app.command("init")(init)
 app.command("check")(check)
 app.command("list")(list_jobs)
 app.command("next")(next_occurrences)
+app.command("proof")(proof)
 app.command("worker")(worker)
 app.command("enqueue")(enqueue)
 app.command("run")(run)

@@ -80,6 +80,7 @@ def _skipped(job: Job[Any], schedule: Cron, crossing: Crossing) -> Finding | Non
         what=f"{times(crossing.skipped)} {zone} skipped on {low:%a %Y-%m-%d}, for clocks go from {low:%H:%M} to "
         f"{high:%H:%M} at {utc(crossing.change.at)}{gap}",
         instead=f'a time outside {_inside(low, high)}, or time_zone="UTC"',
+        change=crossing.change,
     )
 
 
@@ -100,6 +101,7 @@ def _repeated(job: Job[Any], schedule: Cron, crossing: Crossing) -> Finding | No
         f"{'each runs' if many else 'it runs'} once, at the first ({utc(crossing.repeated[0].at)}"
         f"{f' to {utc(last.at)}' if many else ''}){gap}",
         instead=f'a time outside {_inside(low, high)}, or time_zone="UTC"',
+        change=crossing.change,
     )
 
 
@@ -122,6 +124,7 @@ def _shifted(job: Job[Any], schedule: Cron, crossing: Crossing) -> Finding | Non
         what=f"{span(real)} from {clock(first.wall)} to {told(second, schedule.time_zone)}, "
         f"where clocks show {span(shown)}",
         instead='time_zone="UTC", if the time between runs matters more than what clocks show',
+        change=crossing.change,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple, get_args
 
+from rota.clock_changes import ClockChange
 from rota.errors import ScheduleError
 
 Kind = Literal["skipped", "repeated", "shifted", "collision", "gap", "unknown", "never", "ends"]
@@ -49,6 +50,8 @@ class Finding:
     """What happens."""
     instead: str
     """What could be written instead."""
+    change: ClockChange | None = None
+    """The change of clocks that it comes of."""
 
     def __str__(self) -> str:
         return f"{', '.join(self.jobs)}: {self.what} (instead: {self.instead})"

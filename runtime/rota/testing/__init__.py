@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rota.testing.ledger_conformance import LedgerConformance
     from rota.testing.local_aws import LocalAws, LocalAwsError
     from rota.testing.memory import MemoryBackend, MemoryQueue
+    from rota.testing.proof import assert_proven
     from rota.testing.queue_conformance import QueueConformance
     from rota.testing.simulation import SimulatedRun, Simulation, simulate
     from rota.testing.store_conformance import StoreConformance
@@ -30,6 +31,7 @@ _HOMES = {
     "SimulatedRun": "simulation",
     "Simulation": "simulation",
     "StoreConformance": "store_conformance",
+    "assert_proven": "proof",
     "simulate": "simulation",
 }
 
@@ -44,6 +46,7 @@ __all__ = [
     "SimulatedRun",
     "Simulation",
     "StoreConformance",
+    "assert_proven",
     "simulate",
 ]
 
