@@ -193,6 +193,32 @@ def test_updates_of_a_stack(tiny: Tiny) -> None:
     assert len(tiny.receive()) == 1
 
 
+def test_what_a_deploy_would_change(tiny: Tiny) -> None:
+    options: dict[str, Any] = {"env": {"CDK_VALIDATION": "false"}}
+    assert "There were no differences" in tiny.aws.diff(tiny.folder, **options)
+    lines = tiny.aws.diff(tiny.folder, context={"state": "DISABLED"}, **options).splitlines()
+    assert [line for line in lines if line.startswith("[")] == ["[~] AWS::Events::Rule Rule Rule"]
+    tiny.aws.fire_rule("tiny.job")  # it would; it has not
+    assert len(tiny.receive()) == 1
+
+
+def test_more_schedules_than_a_page_are_listed_once_each(tiny: Tiny) -> None:
+    scheduler = tiny.aws.client("scheduler")
+    scheduler.create_schedule_group(Name="many")
+    names = [f"many-{number:03}" for number in range(201)]
+    for name in names:
+        scheduler.create_schedule(
+            Name=name,
+            GroupName="many",
+            ScheduleExpression="cron(0 2 1 1 ? 2199)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": "arn:aws:sqs:us-east-1:000000000000:none", "RoleArn": "arn:aws:iam::000000000000:role/none"},
+        )
+    pages = list(scheduler.get_paginator("list_schedules").paginate(GroupName="many"))
+    assert [len(page["Schedules"]) for page in pages] == [100, 100, 1]
+    assert [schedule["Name"] for page in pages for schedule in page["Schedules"]] == names
+
+
 CANARIES = [(module, name) for module, names in private.NAMES.items() for name in names]
 
 

@@ -39,7 +39,7 @@ def run_cli(
 
     Raises `LocalAwsError` with its last lines if it fails or takes longer than `timeout` seconds.
     """
-    quiet = ["--no-notices", "--no-color", "--ci", "--progress", "events"]
+    quiet = ["--no-notices", "--no-color", "--ci"]
     return run(what, [str(cli), *arguments, *quiet], cwd=cwd, env=_environment(env), timeout=timeout)
 
 

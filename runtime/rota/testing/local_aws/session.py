@@ -3,7 +3,7 @@
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -91,32 +91,65 @@ class LocalAws:
         context: Mapping[str, str] | None = None,
         app: str | None = None,
         env: Mapping[str, str] | None = None,
+        concurrency: int = 1,
         timeout: float = 600,
     ) -> Outputs:
         """``cdk deploy`` of the app in `app_dir`, bootstrapping first if need be; again, to update what was deployed.
 
         `stacks` are those to deploy (default: all), `context` is ``--context``, `app` the command that synthesizes
-        (default: cdk.json's), `env` more variables for it: ``CDK_VALIDATION=false`` halves the time. Returns the
-        outputs: ``{stack: {output: value}}``. Raises `LocalAwsError` with the CLI's last lines if it fails or takes
-        longer than `timeout` seconds.
+        (default: cdk.json's), `env` more variables for it: ``CDK_VALIDATION=false`` halves the time. `concurrency` is
+        how many stacks at once, where one does not wait for the other. Returns the outputs:
+        ``{stack: {output: value}}``. Raises `LocalAwsError` with the CLI's last lines if it fails or takes longer than
+        `timeout` seconds.
         """
-        folder = Path(app_dir)
-        self.bootstrap(folder)
+        self.bootstrap(app_dir)
         with tempfile.TemporaryDirectory(dir=self._folder) as scratch:
             outputs = Path(scratch, "outputs.json")
             arguments = ["deploy", *(stacks or ["--all"]), "--require-approval", "never", "--method", "direct"]
-            arguments += ["--outputs-file", str(outputs), "--output", str(Path(scratch, "cdk.out"))]
-            # A look-up would leave its answers, true of this AWS alone, in the app's own cdk.context.json.
-            arguments.append("--no-lookups")
-            if app is not None:
-                arguments += ["--app", app]
-            for name, value in (context or {}).items():
-                arguments += ["--context", f"{name}={value}"]
-            cli = find_cli(folder, self._progress)
-            variables = {**(env or {}), **self.environment}
-            run_cli("cdk deploy", cli, arguments, cwd=folder, env=variables, timeout=timeout)
+            arguments += ["--outputs-file", str(outputs), "--concurrency", str(concurrency), "--progress", "events"]
+            self._run_app(app_dir, arguments, context=context, app=app, env=env, timeout=timeout)
             found: Outputs = json.loads(outputs.read_text()) if outputs.exists() else {}
         return found
+
+    def diff(
+        self,
+        app_dir: str | Path,
+        *stacks: str,
+        context: Mapping[str, str] | None = None,
+        app: str | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 600,
+    ) -> str:
+        """``cdk diff`` of the app in `app_dir` with what is deployed: what a `deploy` would change.
+
+        `stacks` (default: all), `context`, `app`, `env` and `timeout` are as for `deploy`. Returns what the CLI prints:
+        templates are compared, without a change set. Raises `LocalAwsError` with its last lines if it fails.
+        """
+        arguments = ["diff", *stacks, "--method", "template"]
+        return self._run_app(app_dir, arguments, context=context, app=app, env=env, timeout=timeout)
+
+    def _run_app(
+        self,
+        app_dir: str | Path,
+        arguments: Sequence[str],
+        *,
+        context: Mapping[str, str] | None,
+        app: str | None,
+        env: Mapping[str, str] | None,
+        timeout: float,
+    ) -> str:
+        """The CLI's command `arguments` on the app, which it synthesizes first."""
+        folder = Path(app_dir)
+        with tempfile.TemporaryDirectory(dir=self._folder) as assembly:
+            # A look-up would leave its answers, true of this AWS alone, in the app's own cdk.context.json.
+            whole = [*arguments, "--no-lookups", "--output", assembly]
+            if app is not None:
+                whole += ["--app", app]
+            for name, value in (context or {}).items():
+                whole += ["--context", f"{name}={value}"]
+            cli = find_cli(folder, self._progress)
+            variables = {**(env or {}), **self.environment}
+            return run_cli(f"cdk {arguments[0]}", cli, whole, cwd=folder, env=variables, timeout=timeout)
 
     def fire_rule(self, name: str, at: datetime | None = None) -> None:
         """Fires the EventBridge rule `name` (default bus) now, once, whatever its expression says.

@@ -46,9 +46,9 @@ def main() -> None:
 
 def _correct(tick: float | None) -> None:
     # They use the names just checked.
-    from . import cloudformation, delivery, doors, network, secret_resources, targets
+    from . import cloudformation, delivery, doors, network, schedule_pages, secret_resources, targets
 
-    for each in (delivery, cloudformation, secret_resources, network, doors, targets):
+    for each in (delivery, cloudformation, schedule_pages, secret_resources, network, doors, targets):
         each.install()
     if tick is not None:
         private.module("ministack.services.eventbridge")._SCHEDULER_TICK_INTERVAL = tick

@@ -54,6 +54,7 @@ NAMES: Mapping[str, Sequence[str]] = {
         "_SCHEDULE_TICK_INTERVAL",
         "_at_time_epoch",
         "_create_schedule",
+        "_list_schedules",
         "_schedule_last_fired",
         "_schedules",
         "_update_schedule",
