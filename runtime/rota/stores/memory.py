@@ -1,8 +1,8 @@
 """Documents in this process's memory: for tests, on any `Clock`."""
 
 import threading
-from collections.abc import Sequence
-from copy import deepcopy
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rota.clock import Clock, SystemClock
 from rota.stores.base import ConflictError, Document, Key, Page, Write, already_done, conflicts
@@ -31,7 +31,9 @@ class MemoryStore:
             if conflicts(current, writes):
                 raise ConflictError(current)
             # A copy: a database does not follow what the caller does to it later.
-            self._documents |= {write.key: deepcopy(write.document()) for write in writes}
+            self._documents |= {
+                write.key: Document(key=write.key, version=write.version, body=_copied(write.body)) for write in writes
+            }
 
     def list(self, partition: str, *, limit: int, after: str | None = None) -> Page:
         with self._lock:
@@ -46,3 +48,15 @@ class MemoryStore:
             )
         page = found[:limit]
         return Page(page, page[-1].key.sort if len(found) > limit else None)
+
+
+def _copied(value: Any) -> Any:
+    """A copy of a JSON value. `copy.deepcopy`, which takes anything, takes ten times as long."""
+    if isinstance(value, _PLAIN):
+        return value
+    if isinstance(value, Mapping):
+        return {name: each if isinstance(each, _PLAIN) else _copied(each) for name, each in value.items()}
+    return [_copied(each) for each in value]
+
+
+_PLAIN = (str, int, float, type(None))

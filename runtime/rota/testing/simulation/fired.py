@@ -39,8 +39,8 @@ def fired(manifest: Manifest, start: datetime, end: datetime, *, servers: int, c
 
 
 def instants(schedule: Schedule, start: datetime, end: datetime) -> Iterator[datetime]:
-    """When AWS fires it: `start`, `end` and `excluding` of a schedule are applied when its runs are claimed. What counts
-    from the deploy counts from `start`."""
+    """When AWS fires it: `start`, `end` and `excluding` of a schedule are applied when its runs are claimed. What
+    counts from the deploy counts from `start`."""
     match schedule:
         case Cron():
             yield from (moment for _, moment in schedule.wall_times(start, end) if moment is not None)

@@ -1,12 +1,14 @@
 """Servers in virtual time: the parts of a worker that do its work, without the threads that wait for it."""
 
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rota.envelope import Envelope
 from rota.queues.base import Message, Outgoing
+from rota.queues.memory import MemoryQueue
 from rota.runner import Runner
 from rota.targets import TRIGGER
 from rota.testing.clock import FakeClock
@@ -14,12 +16,12 @@ from rota.testing.simulation.fired import Fired, addressed
 from rota.testing.simulation.record import Recorder
 from rota.testing.simulation.timeline import Timeline, VirtualStop
 from rota.upkeep.renewer import Renewer
+from rota.upkeep.words import tell
 from rota.verdicts import Verdict
 from rota.worker.held import Held, Source
 from rota.worker.keeper import Keeper
 from rota.worker.settler import Settler
 from rota.worker.waiting_room import WaitingRoom
-from rota.worker.watcher import Watcher
 
 _NEVER = math.inf
 _OVER = "the simulation has ended"
@@ -27,13 +29,26 @@ _OVER = "the simulation has ended"
 Interval = tuple[datetime, datetime]
 
 
+class _LockHolders:
+    """What is in hand and holds a lock. No other lease could be taken over: nobody dies here, nothing comes twice."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+
+    @property
+    def held(self) -> list[Held]:
+        return [held for held in self._keeper.held if held.stop.claim and held.stop.claim.record.lock is not None]
+
+
 class Fleet:
-    """All servers of a manifest, each with `concurrency` runs at once. `fired` is what arrives by itself, `outages` when
-    nobody receives, `horizon` the instant at which all ends."""
+    """All servers of a manifest, each with `concurrency` runs at once. `fired` is what arrives by itself, `outages`
+    when nobody receives, `horizon` the instant at which all ends, `cancels` whether some job's runs cancel others: then
+    a renewal, which hears of it, is not put off."""
 
     def __init__(
         self,
         sources: Sequence[Source],
+        queues: Mapping[str, MemoryQueue],
         runner: Runner,
         recorder: Recorder,
         clock: FakeClock,
@@ -43,9 +58,11 @@ class Fleet:
         fired: Sequence[Fired],
         outages: Sequence[Interval],
         horizon: datetime,
+        cancels: bool,
     ) -> None:
-        self._runner, self._recorder, self._clock = runner, recorder, clock
+        self._runner, self._recorder, self._clock, self._cancels = runner, recorder, clock, cancels
         self._servers, self._slots = servers, servers * concurrency
+        self._queues = queues
         self._sources = {source.name: source for source in sources}
         self._origin = clock.now()
         self._fired = iter(fired)
@@ -55,10 +72,8 @@ class Fleet:
         self._timeline = Timeline(self._turn)
         self._running = 0
         self._looked = -_NEVER
-        room = WaitingRoom(self._slots, sources, clock)
-        self._keeper = Keeper(room, clock, lambda _: None)
-        self._renewer = Renewer(self._keeper, clock)
-        self._watcher = Watcher(self._keeper, room, clock)
+        self._keeper = Keeper(WaitingRoom(self._slots, sources, clock), clock, lambda _: None)
+        self._renewer = Renewer(_LockHolders(self._keeper), clock)
         self._settlers = {source.name: Settler(source, self._keeper, clock) for source in sources}
         for settler in self._settlers.values():
             settler.stop()  # so that it settles at once, for there is nobody who comes back for a batch
@@ -97,17 +112,21 @@ class Fleet:
         self._looked = now
         self._keeper.look()
         self._renewer.look()
-        self._watcher.look()
+        for held in self._keeper.held:
+            if held.stop.due is not None and now >= held.stop.due:
+                tell(held, logging.WARNING, "its deadline has passed")
         return True
 
     def _look_at(self) -> float:
         """When it has to be looked at next; once a second at the most."""
         due = _NEVER
         for held in self._keeper.held:
-            claim, stop = held.stop.claim, held.stop
-            due = min(due, held.visible_at - held.source.visibility / 2, _NEVER if claim is None else claim.renew_at)
+            stop = held.stop
+            due = min(due, held.visible_at - held.source.visibility / 2)
             if stop.due is not None and stop.reason is None:
                 due = min(due, stop.due)
+            if stop.claim is not None and stop.claim.record.lock is not None:
+                due = min(due, stop.claim.renew_at if self._cancels else stop.claim.held_until - 1)
         return max(due, self._looked + 1)
 
     def _go_on(self, now: float) -> bool:
@@ -133,7 +152,7 @@ class Fleet:
             return False
         for name in list(self._sources):
             source = self._sources[name]
-            queue = source.messages
+            queue = self._queues[name]
             if queue.next_at <= now and (messages := queue.receive(1, 0)):
                 self._sources[name] = self._sources.pop(name)  # the others are asked first next time
                 self._deliver(source, messages[0])
@@ -141,7 +160,7 @@ class Fleet:
         return False
 
     def _deliver(self, source: Source, message: Message) -> None:
-        if source.declared is TRIGGER and self._split(source, message):
+        if source.name == TRIGGER.name and self._split(source, message):
             return
         monotonic = self._clock.monotonic
         held = Held(source, message.body, message.receipt, monotonic(), monotonic, message=message.id)
@@ -184,7 +203,7 @@ class Fleet:
         if self._next is not None:
             soonest = min(soonest, self._seconds(self._next.at))
         if self._running < self._slots:
-            visible = min((source.messages.next_at for source in self._sources.values()), default=_NEVER)
+            visible = min((queue.next_at for queue in self._queues.values()), default=_NEVER)
             soonest = min(soonest, self._up_at(max(visible, now)))
         return soonest
 

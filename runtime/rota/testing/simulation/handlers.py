@@ -53,7 +53,7 @@ def stand_in(manifest: Manifest, handlers: Mapping[str, Callable[..., Any]], *, 
     return replace(manifest, jobs=[_stand_in(job, job.name in handlers, run_commands) for job in manifest.jobs])
 
 
-def _stand_in(job: Job[Any], is_replaced: bool, run_commands: bool) -> Job[Any]:  # noqa: FBT001
+def _stand_in(job: Job[Any], is_replaced: bool, run_commands: bool) -> Job[Any]:
     job = replace(job, isolation="thread") if job.isolation != "thread" else job
     if not job.handler and (is_replaced or job.command is None or not run_commands):
         return replace(job, handler=NOTHING, command=None)

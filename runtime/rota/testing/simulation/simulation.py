@@ -1,6 +1,7 @@
 """`simulate`: when the jobs of a manifest run, and what becomes of them, over days of virtual time."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from random import Random
@@ -15,7 +16,7 @@ from rota.queues.memory import MemoryBackend
 from rota.run import Outcome
 from rota.runner import Runner
 from rota.stores.memory import MemoryStore
-from rota.targets import TRIGGER
+from rota.targets import MAX_VISIBILITY, TRIGGER
 from rota.testing.clock import FakeClock
 from rota.testing.simulation import table
 from rota.testing.simulation.fired import fired
@@ -44,10 +45,11 @@ class Simulation:
     - `run_commands`: whether `Job(command=...)` is really executed; unless asked, it succeeds and nothing is run.
     - `seed`: of all that is left to chance: backoff, flexible windows.
 
-    An interval that counts from the deploy (`Every` 7 minutes) counts from `start`. A run that is told to stop while its
-    time passes heeds that at once: at its `timeout` it fails, cancelled by a newer run it is cancelled. `isolation` does
-    not count: handlers run in this process. Runs for endpoints go through the same runner; the trigger, its requests
-    and the load balancer are left out. So are duplicates and late deliveries, which AWS may add.
+    An interval that counts from the deploy (`Every` 7 minutes) counts from `start`. A run that is told to stop while
+    its time passes heeds that at once: at its `timeout` it fails, cancelled by a newer run it is cancelled. `isolation`
+    does not count: handlers run in this process, and what they ask the machine's clock is not virtual. Runs for
+    endpoints go through the same runner; the trigger, its requests and the load balancer are left out, and so are
+    duplicates and late deliveries, which AWS may add.
 
     Raises `ValueError` for a start or end without a time zone, or a name that is no job's.
     """
@@ -106,8 +108,10 @@ class Simulation:
         runner = Runner(
             self._manifest, clock=self.clock, ledger=self.ledger, chance=chance, resolve=self._handlers.resolve
         )
+        sources = self._sources()
         fleet = Fleet(
-            self._sources(),
+            sources,
+            {source.name: self._backend.queue(source.name) for source in sources},
             runner,
             self._recorder,
             self.clock,
@@ -116,6 +120,7 @@ class Simulation:
             fired=due,
             outages=self._outages,
             horizon=self.end + DRAINED_BY,
+            cancels=any(job.lock is not None and job.lock.overlap == "cancel_running" for job in self._manifest.jobs),
         )
         fleet.play()
         return self
@@ -124,9 +129,10 @@ class Simulation:
         sources = []
         for queue in (*self._manifest.queues, *([TRIGGER] if self._manifest.endpoints else [])):
             messages = self._backend.queue(queue.name)
-            messages.visibility_timeout = queue.visibility_timeout.total_seconds()
-            messages.max_deliveries = queue.max_deliveries
-            sources.append(Source(queue, messages, self._backend.dead_letters(queue.name)))
+            # As long as it can be: no server dies here, and to extend it every half a minute costs real time.
+            declared = replace(queue, visibility_timeout=MAX_VISIBILITY)
+            messages.visibility_timeout = MAX_VISIBILITY.total_seconds()
+            sources.append(Source(declared, messages, self._backend.dead_letters(queue.name)))
         return sources
 
     # What became of it

@@ -75,7 +75,7 @@ class Timeline:
 
 
 class VirtualStop(Stop):
-    """The word to stop, of which `wait` takes virtual time: `run.stop_event.wait(60)` in a handler is a minute of it."""
+    """The word to stop. To wait for it takes virtual time: `run.stop_event.wait(60)` in a handler is a minute of it."""
 
     def __init__(self, monotonic: Callable[[], float], timeline: Timeline) -> None:
         super().__init__(monotonic)
