@@ -20,13 +20,8 @@ FIRED_AT = {"fired_at": "$.time"}
 
 
 def needs_scheduler(schedule: Schedule) -> bool:
-    """Whether only EventBridge Scheduler can express it: a zone other than UTC, a single instant, or a `rate(...)`.
-
-    A rule could take a rate, but its times would depend on when it was last touched, and a duplicate could not be told
-    from the next occurrence.
-    """
-    crons = all(expression.startswith("cron(") for expression in schedule.aws_expressions())
-    return schedule.time_zone != "UTC" or not crons
+    """Whether only EventBridge Scheduler can express it."""
+    return schedule.needs_scheduler
 
 
 def rule_template(jobs: Sequence[Job[Any]]) -> str:

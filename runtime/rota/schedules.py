@@ -59,6 +59,14 @@ class Schedule(ABC):
     def aws_expressions(self) -> tuple[str, ...]:
         """The EventBridge expressions that together mean this schedule: `cron(...)`, `rate(...)` or `at(...)`."""
 
+    @property
+    def needs_scheduler(self) -> bool:
+        """Whether EventBridge Scheduler alone can express it: a zone other than UTC, a single instant, a `rate(...)`, a
+        flexible window. A rule could take a rate, but its times would depend on when it was last touched, and a
+        duplicate could not be told from the next occurrence."""
+        crons = all(expression.startswith("cron(") for expression in self.aws_expressions())
+        return self.time_zone != "UTC" or not crons or self.flexible_window is not None
+
     @abstractmethod
     def _fired_after(self, after: datetime) -> datetime | None:
         """The first instant later than `after` at which AWS fires it, or None."""

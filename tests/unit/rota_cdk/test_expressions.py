@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rota import Cron, Every, Job, Once, Queue
-from rota_cdk.expressions import needs_scheduler, rule_template, schedule_input
+from rota_cdk.expressions import rule_template, schedule_input
 
 QUEUE = Queue(name="billing")
 
@@ -50,10 +50,11 @@ def _scheduled(text):
         (Every(timedelta(days=2)), True),
         (Once(datetime(2031, 5, 1, tzinfo=UTC)), True),
         (Cron("0 2 * * *", time_zone="Europe/Berlin"), True),
+        (Cron("0 2 * * *", flexible_window=timedelta(minutes=15)), True),
     ],
 )
 def test_only_a_utc_cron_fits_a_rule(schedule, expected):
-    assert needs_scheduler(schedule) is expected
+    assert schedule.needs_scheduler is expected
 
 
 @given(st.text())
