@@ -55,7 +55,10 @@ def _import() -> None:
 def crontab(
     file: _File,
     *,
-    system: Annotated[bool, typer.Option("--system", help="It has a column of users, as /etc/crontab does.")] = False,
+    system: Annotated[
+        bool | None,
+        typer.Option("--system/--user", help="It has a column of users, as /etc/crontab and /etc/cron.d/* have."),
+    ] = None,
     output: _Output = None,
     force: _Force = False,
     name: _Name = "jobs",
@@ -66,6 +69,8 @@ def crontab(
     """Read a crontab: crontab -l | rota import crontab -"""
     from rota.importing.crontab import read_crontab
 
+    if system is None:
+        system = file == "/etc/crontab" or file.startswith("/etc/cron.d/")
     found = read_crontab(_text(file), system=system, time_zone=time_zone)
     _finish(write(found, manifest=name, queue=queue, source=_source("crontab", file)), output, force, as_json)
 

@@ -50,6 +50,7 @@ def _job(app: Any, key: str, entry: Mapping[str, Any], zone: str) -> FoundJob:
     remarks = []
     if isinstance(when, CronText) and when.only_days:
         remarks.append("Celery means days that fit both day fields, so the others are excluded")
+    problem: str | None
     if when is None:
         problem = f"its schedule is {schedule!r}, which has no equal here; take a Cron that is near enough"
     else:

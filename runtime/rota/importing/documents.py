@@ -39,7 +39,7 @@ def names(value: Any) -> Iterator[str]:
         yield str(mapping(each).get("name", each))
 
 
-def others(value: Any, *known: str) -> list[str]:
+def others(value: Any, *known: object) -> list[str]:
     """The keys beside those `known`, with the names below them."""
     return [
         f"{key} ({', '.join(below)})" if (below := list(names(content))) else str(key)

@@ -80,6 +80,7 @@ def within_limits(job: FoundJob) -> FoundJob:
     attempts = count_problem("attempts", job.attempts, least=1, most=100) if job.attempts is not None else None
     timeout = _duration_problem("timeout", job.timeout, MAX_VISIBILITY)
     start_deadline = _duration_problem("start_deadline", job.start_deadline, MAX_START_DEADLINE)
+    problems = (job.problem, _schedule_problem(job.when), argv_problem(job.command) if job.command else None)
     return replace(
         job,
         attempts=None if attempts else job.attempts,
@@ -89,7 +90,7 @@ def within_limits(job: FoundJob) -> FoundJob:
             *job.remarks,
             *(f"{problem}; it is not declared" for problem in (attempts, timeout, start_deadline) if problem),
         ),
-        problem=job.problem or _schedule_problem(job.when) or (argv_problem(job.command) if job.command else None),
+        problem="; ".join(problem for problem in problems if problem) or None,
     )
 
 

@@ -128,9 +128,8 @@ def _not_carried(spec: Any, job: Any, pod: Any, container: Any) -> Iterator[str]
         "of its Pod ": others(pod, "containers", "restartPolicy"),
         "of its container ": others(container, "name", "command", "args"),
     }
-    for of, keys in parts.items():
-        if keys:
-            yield f"not carried: {of}{', '.join(keys)}"
+    if said := [f"{of}{', '.join(keys)}" for of, keys in parts.items() if keys]:
+        yield f"not carried: {'; '.join(said)}"
 
 
 def _number(value: Any, default: int) -> int:

@@ -7,7 +7,8 @@ _SHELL_SYNTAX = re.compile(r"[|&;<>()$`\\*?\[\]#~{}!\n]")
 """Anywhere, even in quotes: to see more is to write a shell. What it takes too many runs under `sh -c` as before."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
-_OPERATOR = re.compile(r"\|\||&&|[|;&<>\n()]")
+_REDIRECTION = re.compile(r"[0-9]*[<>]+&?\s*\S+")
+_OPERATOR = re.compile(r"\|\||&&|[|;&\n()]")
 
 _BUILTIN = re.compile(
     r"[.:]|alias|break|case|cd|command|continue|eval|exec|exit|export|for|hash|if|read|readonly|return|set|shift|source|"
@@ -18,8 +19,10 @@ _BUILTIN = re.compile(
 _PREPARATION = re.compile(rf"{_BUILTIN.pattern}|\[|\[\[|echo|false|sleep|test|true")
 _WRAPPER = re.compile(
     r"(bash|chronic|command|cronic|dash|doas|env|exec|flock|ionice|nice|node|nohup|perl|php|python|ruby|sh|stdbuf|sudo|"
-    r"systemd-cat|time|timeout|zsh)[0-9.]*"
+    r"systemd-cat|time|timeout|zsh)[0-9.]*|do|else|then"
 )
+_VALUE = re.compile(r"[0-9.]*[smhd]?|.*=.*|/.*lock")
+"""What may stand between a wrapper and the program: a duration, an assignment, a lock file."""
 
 
 def argv_of(command: str, shell: str = "sh") -> tuple[str, ...]:
@@ -41,7 +44,8 @@ def variables_of(command: str) -> list[str]:
 
 def name_of(command: str) -> str:
     """What a job of this command could be called: its program, and the words after it that are no paths or values."""
-    parts = [_words(part) for part in _OPERATOR.split(re.split(r"(?:^|\s)#", command)[0])]
+    plain = _REDIRECTION.sub(" ", re.split(r"(?:^|\s)#", command)[0])
+    parts = [_words(part) for part in _OPERATOR.split(plain)]
     parts = [words for words in parts if words]
     named = [words for words in parts if not _PREPARATION.fullmatch(words[0])] or parts
     return _name_of_words(named[0]) if named else ""
@@ -50,7 +54,7 @@ def name_of(command: str) -> str:
 def _words(command: str) -> list[str]:
     words = [word.strip("\"'") for word in command.split()]
     while words and _is_before_the_program(words[0]):
-        words = words[1:]
+        words = words[2 if words[0] in ("-u", "-g") else 1 :]
     return words
 
 
@@ -62,4 +66,4 @@ def _name_of_words(words: list[str]) -> str:
 
 def _is_before_the_program(word: str) -> bool:
     program = word.rsplit("/", 1)[-1]
-    return bool(word.startswith("-") or _WRAPPER.fullmatch(program) or re.fullmatch(r"[0-9.]*[smhd]?|.*=.*", word))
+    return bool(word.startswith("-") or _WRAPPER.fullmatch(program) or _VALUE.fullmatch(word))

@@ -1,0 +1,85 @@
+"""Command lines: what is plain, what needs a shell, what it is called."""
+
+import subprocess
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from rota.importing.shell import argv_of, name_of, variables_of
+
+
+@pytest.mark.parametrize(
+    ("command", "argv"),
+    [
+        ("./bin/report --daily", ("./bin/report", "--daily")),
+        ("report   --title 'Daily report' \"x y\"", ("report", "--title", "Daily report", "x y")),
+        ("/usr/bin/env A=b run", ("/usr/bin/env", "A=b", "run")),
+        ("date +%F", ("date", "+%F")),
+    ],
+)
+def test_plain_words_are_the_argv(command, argv):
+    assert argv_of(command) == argv
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "a | b",
+        "a >/dev/null 2>&1",
+        "a && b",
+        "a; b",
+        "a $HOME",
+        "a `b`",
+        "rm *.tmp",
+        "rm [ab]",
+        "ls ~/x",
+        "a \\; b",
+        "A=b run",
+        "cd /srv",
+        ". ./env",
+        "a 'b",
+        "a # b",
+        "a\r",
+        "! a",
+    ],
+)
+def test_what_a_shell_has_to_read_is_left_to_it(command):
+    assert argv_of(command) == ("sh", "-c", command)
+    assert argv_of(command, "/bin/bash") == ("/bin/bash", "-c", command)
+
+
+@given(st.text(alphabet="ab-=./ \t'\"%,:@+^", min_size=1))
+@example("a ''")
+@example("a '\t' =")
+def test_words_are_those_that_a_shell_finds(command):
+    argv = argv_of(command)
+    assume(argv[1:2] != ("-c",))
+    found = subprocess.run(["sh", "-c", f"printf '%s\\n' {command}"], check=True, capture_output=True, text=True)
+    assert found.stdout.split("\n")[:-1] == list(argv)
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("/usr/bin/report --daily", "report daily"),
+        ("cd /srv/app && /usr/bin/php8.2 artisan schedule:run >/dev/null 2>&1", "artisan schedule:run"),
+        ("test -x /usr/sbin/anacron || run-parts /etc/cron.daily", "run-parts"),
+        ("python3 -m shop.clean --all", "shop.clean all"),
+        ("nice -n 19 timeout 5m ./backup.sh /var", "backup"),
+        ("FOO=bar env X=1 ./sync # nightly", "sync"),
+        ("[ -d /x ] && find /x -delete", "find"),
+        ("flock -n /tmp/poll.lock sudo -u www ./poll.py", "poll"),
+        ("bash -lc './go now'", "go now"),
+        ("if true; then sweep; fi", "sweep"),
+        ("echo hello", "echo hello"),
+        (">/dev/null", ""),
+        ("", ""),
+    ],
+)
+def test_a_command_is_called_by_its_program(command, name):
+    assert name_of(command) == name
+
+
+def test_the_variables_of_a_command():
+    assert variables_of("a $FOO ${BAR}/$FOO $1 $(date)") == ["FOO", "BAR"]
