@@ -70,7 +70,7 @@ format: setup ## Let ruff rewrite
 	@ruff check --fix .
 	@ruff format .
 
-bench: setup ## Measure the worker beside its peers (about 10 minutes; BENCH_OPTIONS=--quick for a look)
+bench: setup ## Measure the worker and the constructs beside their peers (about 18 minutes; BENCH_OPTIONS=--quick for a look)
 	@python -m benchmarks $(BENCH_OPTIONS)
 
 cost: setup ## Count what runs cost at AWS, into docs/cost.md (about 2 minutes)

@@ -5,10 +5,10 @@ import argparse
 from benchmarks import environment
 
 PHASES = (
-    *("imports", "cold_start", "throughput", "pace", "enqueue", "latency", "idle"),
+    *("imports", "cold_start", "synth", "throughput", "pace", "enqueue", "latency", "idle"),
     *("long_job", "backlog", "sigterm", "sigkill"),
 )
-QUICK_PHASES = ("imports", "cold_start", "throughput", "pace", "enqueue", "latency")
+QUICK_PHASES = ("imports", "cold_start", "synth", "throughput", "pace", "enqueue", "latency")
 
 
 def main() -> None:

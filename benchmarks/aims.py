@@ -13,6 +13,8 @@ ENQUEUE_RATIO = 1.3
 IMPORT_RATIO = 1.3
 COLD_START_RATIOS = {"requests + boto3": 0.25, "axios + AWS SDK, Node": 0.5}
 ASSET_KB = 100
+SYNTH_RATIO = 0.30
+SYNTH_GROWTH = 1.15
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,13 @@ class Aim:
 
 def check(results: dict[str, Any]) -> list[Aim]:
     """Each aim for which `results` has numbers."""
-    return [*_throughput(results.get("throughput", [])), *_ratios(results), *_others(results), *_failures(results)]
+    return [
+        *_throughput(results.get("throughput", [])),
+        *_ratios(results),
+        *_others(results),
+        *_synth(results.get("synth", {})),
+        *_failures(results),
+    ]
 
 
 def _throughput(rows: list[dict[str, Any]]) -> Iterator[Aim]:
@@ -84,6 +92,21 @@ def _others(results: dict[str, Any]) -> Iterator[Aim]:
         yield Aim(
             "the trigger's asset, KB of 1024 bytes, unzipped", cold["asset_bytes"] / 1024, ASSET_KB, detail=detail
         )
+
+
+def _synth(found: dict[str, Any]) -> Iterator[Aim]:
+    by_count = found.get("jobs", {})
+    for count, row in by_count.items():
+        what = f"CPU a job of construct and synth, times L2 Schedule + SqsSendMessage: {int(count):,} jobs"
+        yield Aim(what, statistics.median(row["ratios"]), SYNTH_RATIO, detail=_spread(row["ratios"]))
+    if len(by_count) == 2:
+        (few, at_few), (many, at_many) = (
+            (int(count), row["a_job"]["rota"]["cpu_ms"]) for count, row in by_count.items()
+        )
+        further = (at_many * many - at_few * few) / (many - few)
+        what = f"CPU a job of construct and synth at {many:,} jobs, times that at {few:,}"
+        detail = f"each of the further {many - few:,}: {further:.2f} ms, of the first {few:,}: {at_few:.2f} ms"
+        yield Aim(what, at_many / at_few, SYNTH_GROWTH, detail=detail)
 
 
 def _failures(results: dict[str, Any]) -> Iterator[Aim]:

@@ -10,11 +10,15 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 _VENV = HERE / ".venv"
 _READY = _VENV / ".ready"
+SOLUTIONS_CONSTRUCTS = _VENV / "solutions_constructs"
+"""Packages that cannot stand beside the others: to be put on PYTHONPATH."""
 _READ = [
     HERE / "requirements.txt",
+    HERE / "synth" / "solutions_constructs.txt",
     HERE / "package.json",
     HERE / "package-lock.json",
     ROOT / "runtime" / "pyproject.toml",
+    ROOT / "constructs" / "pyproject.toml",
 ]
 
 
@@ -35,6 +39,9 @@ def _make() -> None:
     )
     venv.create(_VENV, with_pip=True, clear=True)
     pip = [_VENV / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
-    subprocess.run([*pip, "-r", HERE / "requirements.txt", "-e", f"{ROOT / 'runtime'}[aws]"], check=True)
+    rota = ["-e", f"{ROOT / 'runtime'}[aws]", "-e", ROOT / "constructs"]
+    subprocess.run([*pip, "-r", HERE / "requirements.txt", *rota], check=True)
+    apart = ["--target", SOLUTIONS_CONSTRUCTS, "-r", HERE / "synth" / "solutions_constructs.txt"]
+    subprocess.run([*pip, *apart], check=True)
     subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=HERE, check=True)
     _READY.touch()

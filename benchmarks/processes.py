@@ -8,7 +8,7 @@ import time
 import psutil
 
 
-def cpu(process: subprocess.Popen[bytes]) -> float:
+def cpu(process: subprocess.Popen[bytes] | psutil.Process) -> float:
     """Seconds of processor time of a process and its living descendants."""
     return sum(_cpu_of(pid) for pid in _tree(process))
 
@@ -31,7 +31,7 @@ def memory(process: subprocess.Popen[bytes]) -> float:
     return total / 2**20
 
 
-def _tree(process: subprocess.Popen[bytes]) -> list[int]:
+def _tree(process: subprocess.Popen[bytes] | psutil.Process) -> list[int]:
     try:
         root = psutil.Process(process.pid)
         return [root.pid, *(child.pid for child in root.children(recursive=True))]

@@ -38,6 +38,7 @@ def _lines(results: dict[str, Any]) -> Iterator[str]:
         header += ["receive", "delete", "visibility", "jobs/s", "MiB"]
         yield from _section("Cost and pace under backlog (medians)", header, map(_throughput, rows))
     yield from _cold_start(results)
+    yield from _synth(results)
     yield from _pace(results)
     yield from _enqueue(results)
     yield from _failures(results)
@@ -76,6 +77,26 @@ def _cold_start(results: dict[str, Any]) -> Iterator[str]:
         names = found["http"]["cpu_ms"]
         rows = ([name, *(f"{found[way]['cpu_ms'][name]:.0f}" for way in ("http", "https"))] for name in names)
         yield from _section(title, ["", "over http", "over https"], rows)
+
+
+def _synth(results: dict[str, Any]) -> Iterator[str]:
+    found = results.get("synth")
+    if not found:
+        return
+    title = f"Construct and synth of scheduled jobs over {found['stacks']} stacks, less what an empty app costs"
+    header = [""]
+    for count in found["jobs"]:
+        header += [f"CPU ms/job, {int(count):,} jobs", "times L2 Schedule", "seconds", "rounds"]
+    rows = (
+        [title_of, *(cell for row in found["jobs"].values() for cell in _synth_cells(row["a_job"], name))]
+        for name, title_of in found["contenders"].items()
+    )
+    yield from _section(title, header, rows)
+
+
+def _synth_cells(a_job: dict[str, Any], name: str) -> list[str]:
+    row, ratio = a_job[name], a_job[name]["cpu_ms"] / a_job["l2_schedule"]["cpu_ms"]
+    return [f"{row['cpu_ms']:.3f}", f"{ratio:.2f}", f"{row['seconds']:.1f}", str(row["rounds"])]
 
 
 def _pace(results: dict[str, Any]) -> Iterator[str]:

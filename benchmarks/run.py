@@ -16,7 +16,19 @@ from benchmarks.bench import Bench
 from benchmarks.contenders import CONTENDERS, REFERENCE
 from benchmarks.endpoint import Endpoint
 from benchmarks.environment import HERE
-from benchmarks.phases import backlog, cold_start, enqueue, idle, imports, latency, long_job, pace, signals, throughput
+from benchmarks.phases import (
+    backlog,
+    cold_start,
+    enqueue,
+    idle,
+    imports,
+    latency,
+    long_job,
+    pace,
+    signals,
+    synth,
+    throughput,
+)
 from benchmarks.report import markdown
 
 OF_A_RUN = ("when", "machine", "load", "load_end", "measured")
@@ -61,6 +73,7 @@ def _phases(bench: Bench, rounds: int) -> dict[str, Callable[[], Any]]:
     return {
         "imports": lambda: imports.measure(5 if bench.quick else 25),
         "cold_start": lambda: cold_start.measure(bench.folder / "cold_start", 5 if bench.quick else 25),
+        "synth": lambda: synth.measure(bench, rounds),
         "throughput": lambda: throughput.measure(bench, rounds),
         "pace": lambda: pace.measure(bench, rounds),
         "enqueue": lambda: enqueue.measure(bench, rounds),

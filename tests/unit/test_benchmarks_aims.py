@@ -55,3 +55,26 @@ def test_the_cold_start_is_held_to_a_share_of_its_peers_and_the_asset_to_its_siz
     over_tls = ["reported"] * 2
     assert [aim.verdict for aim in check(cold_start(0.25, 102_400))] == ["met"] * 2 + over_tls + ["met"]
     assert [aim.verdict for aim in check(cold_start(0.26, 102_401))] == ["not met"] * 2 + over_tls + ["not met"]
+
+
+def synth(ratio: float, few: float, many: float) -> dict[str, Any]:
+    def row(ms: float) -> dict[str, Any]:
+        return {"a_job": {"rota": {"cpu_ms": ms}}, "ratios": [ratio] * 3}
+
+    return {"synth": {"jobs": {"1000": row(few), "10000": row(many)}}}
+
+
+def test_synth_is_held_to_a_share_of_the_l2_idiom_and_to_linear_growth() -> None:
+    assert [aim.verdict for aim in check(synth(0.30, 1.0, 1.15))] == ["met"] * 3
+    assert [aim.verdict for aim in check(synth(0.31, 1.0, 1.16))] == ["not met"] * 3
+    (*_, growth) = check(synth(0.30, 1.0, 0.6))
+    # (10,000 x 0.6 - 1,000 x 1.0) / 9,000
+    assert growth.detail == "each of the further 9,000: 0.56 ms, of the first 1,000: 1.00 ms"
+
+
+def test_a_quick_run_has_no_growth() -> None:
+    found = synth(0.30, 1.0, 1.0)
+    del found["synth"]["jobs"]["10000"]
+    assert [aim.what for aim in check(found)] == [
+        "CPU a job of construct and synth, times L2 Schedule + SqsSendMessage: 1,000 jobs"
+    ]
