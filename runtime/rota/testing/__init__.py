@@ -1,4 +1,5 @@
-"""For users' tests: a clock to move, a month of jobs in a second, queues in memory, the local AWS, and what every backend must do.
+"""For users' tests: a month of jobs in a second, a clock to move, queues in memory, the local AWS, and what every backend
+must do.
 
     backend = MemoryBackend()
     Client(manifest, backend=backend).enqueue(send_invoice, SendInvoice(order_id=7))
@@ -11,6 +12,7 @@ Names are imported when they are first used: neither pytest nor boto3 comes with
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rota.testing.agreement import assert_handlers
     from rota.testing.clock import FakeClock
     from rota.testing.ledger_conformance import LedgerConformance
     from rota.testing.local_aws import LocalAws, LocalAwsError
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from rota.testing.proof import assert_proven
     from rota.testing.queue_conformance import QueueConformance
     from rota.testing.simulation import SimulatedRun, Simulation, simulate
+    from rota.testing.snapshot import assert_schedule_snapshot
     from rota.testing.store_conformance import StoreConformance
 
 _HOMES = {
@@ -31,7 +34,9 @@ _HOMES = {
     "SimulatedRun": "simulation",
     "Simulation": "simulation",
     "StoreConformance": "store_conformance",
+    "assert_handlers": "agreement",
     "assert_proven": "proof",
+    "assert_schedule_snapshot": "snapshot",
     "simulate": "simulation",
 }
 
@@ -46,7 +51,9 @@ __all__ = [
     "SimulatedRun",
     "Simulation",
     "StoreConformance",
+    "assert_handlers",
     "assert_proven",
+    "assert_schedule_snapshot",
     "simulate",
 ]
 
