@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -62,11 +63,12 @@ class Child:
 
     def __init__(self, command: Sequence[str], run: Run) -> None:
         self._stop = run.stop
-        self._process, self._pipe, self._lifeline = start(command, environment(run))
         self._code: int | None = None
         self._ended = self._killed = False
         self._told_at: float | None = None
-        _running.add(self)
+        with _no_forks:
+            self._process, self._pipe, self._lifeline = start(command, environment(run))
+            _running.add(self)
 
     @property
     def is_told(self) -> bool:
@@ -164,6 +166,9 @@ class Child:
 
 
 _running: set[Child] = set()
+_no_forks = threading.RLock()
+"""Held while one is started: what forks in the middle of that would keep the lifeline of a command it knows nothing
+of."""
 
 
 def _kill_all() -> None:
@@ -173,9 +178,10 @@ def _kill_all() -> None:
 
 
 def _after_fork_in_child() -> None:
+    _no_forks.release()
     for child in list(_running):
         child.forget()
 
 
 atexit.register(_kill_all)
-os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(before=_no_forks.acquire, after_in_parent=_no_forks.release, after_in_child=_after_fork_in_child)

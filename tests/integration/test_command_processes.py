@@ -1,0 +1,244 @@
+"""Commands as real processes: signals, process groups, and what outlives whom."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from rota import CommandError, Run, commands
+from rota.commands import child
+from rota.run import Stop
+
+WORD = "its deadline has passed"
+
+
+def a_run(stop: Stop | None = None) -> Run:
+    return Run(job="a", id="1", attempt=1, queue="work", stop=stop or Stop())
+
+
+def wait_until(holds: Callable[[], object], timeout: float = 30) -> None:
+    end = time.monotonic() + timeout
+    while not holds():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+class Shell:
+    """Runs scripts as commands, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.stop = folder, Stop()
+        self.threads = ThreadPoolExecutor(2)
+
+    def run(self, script: str, *, kill_after: float = 10) -> str:
+        return commands.run(["sh", "-c", f"cd '{self.folder}'; {script}"], a_run(self.stop), kill_after=kill_after)
+
+    def fails(self, script: str, *, kill_after: float = 10) -> CommandError:
+        with pytest.raises(CommandError) as raised:
+            self.run(script, kill_after=kill_after)
+        return raised.value
+
+    def told(self, script: str, *, kill_after: float = 10) -> CommandError:
+        """How it fails when it is told to stop once it has written `started`."""
+        failing = self.threads.submit(self.fails, script, kill_after=kill_after)
+        self.wrote("started")
+        self.stop.request(WORD)
+        return failing.result(60)
+
+    def wrote(self, name: str) -> str:
+        there = self.folder / name
+        wait_until(lambda: there.exists() and there.read_text().endswith("\n"))
+        return there.read_text().strip()
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    made = Shell(tmp_path)
+    yield made
+    made.threads.shutdown()
+    assert not child._running
+
+
+def test_it_has_a_group_of_its_own_no_input_and_no_shell(shell: Shell) -> None:
+    said = shell.run("cut -d' ' -f5,6 /proc/self/stat; echo $$; wc -c; echo")
+    group, session, own = [*said.split("\n")[1].split(), said.split("\n")[2]]
+    assert group == session == own != str(os.getpgrp())
+    assert said.endswith("\n0")
+    assert commands.run(["echo", "$HOME", ";", "false"], a_run()).endswith("\n$HOME ; false")
+
+
+def test_no_descriptor_of_the_server_is_in_it_but_its_lifeline(shell: Shell) -> None:
+    inheritable = os.open(os.devnull, os.O_RDONLY)
+    os.set_inheritable(inheritable, True)
+    try:
+        said = shell.run("for fd in /proc/self/fd/*; do readlink $fd; done; true")
+    finally:
+        os.close(inheritable)
+    first, *pipes = sorted(said.split("\n")[1:], key=lambda line: line.startswith("pipe:"))
+    assert (first, len(pipes)) == ("/dev/null", 3)
+
+
+def test_told_to_stop_it_gets_sigterm_and_says_its_last_words(shell: Shell) -> None:
+    error = shell.told("trap 'echo tidied; exit 7' TERM; echo > started; while :; do sleep 0.05; done")
+    assert error.exit_code == 7
+    assert str(error).startswith(f"exit code 7 when it was told to stop: {WORD}; its output ends:\n")
+    assert error.output.endswith("tidied")
+
+
+def test_exit_code_0_after_the_word_to_stop_is_no_success(shell: Shell) -> None:
+    error = shell.told("trap 'exit 0' TERM; echo > started; while :; do sleep 0.05; done")
+    assert str(error).startswith(f"exit code 0 when it was told to stop: {WORD}")
+
+
+def test_what_does_not_heed_sigterm_is_killed_with_all_that_it_has_started(shell: Shell) -> None:
+    error = shell.told("trap '' TERM; sleep 60 & echo $! > helper; echo > started; sleep 60; sleep 60", kill_after=0.3)
+    assert (error.exit_code, str(error)) == (-9, f"killed 0.3 s after it was told to stop: {WORD}, without output")
+    wait_until(lambda: not is_alive(int(shell.wrote("helper"))))
+
+
+def test_a_shell_that_goes_before_its_program_does_not_cut_its_last_words(shell: Shell) -> None:
+    program = "trap 'sleep 0.5; echo tidied > tidied; exit' TERM; echo > started; while :; do sleep 0.05; done"
+    (shell.folder / "program").write_text(program)
+    error = shell.told("sh program > log; echo never")
+    assert error.exit_code == -signal.SIGTERM
+    assert (shell.folder / "tidied").exists()
+
+
+def test_what_is_left_in_the_group_ends_with_the_command(shell: Shell) -> None:
+    assert shell.run("sleep 60 & echo $! > helper; echo done").endswith("\ndone")
+    wait_until(lambda: not is_alive(int(shell.wrote("helper"))))
+
+
+def test_what_has_left_the_group_and_keeps_the_pipe_does_not_hang_the_run(shell: Shell) -> None:
+    said = shell.run(
+        "setsid sh -c 'echo $$ > daemon; while :; do echo noise; done' & while ! test -s daemon; do :; done"
+    )
+    daemon = int(shell.wrote("daemon"))
+    assert said.startswith("exit code 0")
+    wait_until(lambda: not is_alive(daemon))  # of SIGPIPE: nobody reads any more
+
+
+def test_what_closes_its_output_is_still_waited_for(shell: Shell) -> None:
+    assert shell.run("exec > /dev/null 2>&1; sleep 0.3; echo > ended") == "exit code 0, without output"
+    assert (shell.folder / "ended").exists()
+
+
+def test_endless_output_takes_neither_memory_nor_the_end(shell: Shell) -> None:
+    error = shell.told("echo > started; exec tr '\\0' x < /dev/zero")
+    assert error.exit_code == -signal.SIGTERM
+    assert len(error.output) == 700
+
+
+def test_a_death_by_a_signal_is_said_by_its_name(shell: Shell) -> None:
+    assert str(shell.fails("kill -SEGV $$")) == "ended by SIGSEGV, without output"
+    assert str(shell.fails("kill -KILL $$")) == "ended by SIGKILL, as when memory runs out, without output"
+
+
+def test_what_cannot_be_started_says_why(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    for text, why in (("#!/no/such/shell\n", "No such file or directory"), ("echo\n", "Exec format error")):
+        script.write_text(text)
+        script.chmod(0o755)
+        with pytest.raises(CommandError) as raised:
+            commands.run([str(script)], a_run())
+        assert str(raised.value) == f"{script} cannot be started: {why}"
+    assert not child._running
+
+
+def test_signals_that_the_thread_has_blocked_reach_the_command(shell: Shell) -> None:
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})
+    try:
+        error = shell.fails("grep SigBlk /proc/self/status; kill -TERM $$; echo still here")
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    assert error.exit_code == -signal.SIGTERM
+    assert error.output.split() == ["SigBlk:", "0" * 16]
+
+
+def test_signals_that_the_server_ignores_reach_the_command(shell: Shell) -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        error = shell.fails("kill -TERM $$; echo still here")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert error.exit_code == -signal.SIGTERM
+
+
+def test_an_exit_code_that_somebody_else_took_is_no_success(shell: Shell) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        error = shell.fails("exit 3")
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert error.exit_code is None
+    assert str(error).startswith("exit code not known")
+
+
+def test_those_that_were_told_are_waited_for_and_no_others(shell: Shell) -> None:
+    assert not commands.wait_for_told()
+    other = threading.Thread(target=commands.run, args=(["sleep", "1"], a_run()))
+    other.start()
+    script = "trap 'sleep 0.3; echo > ended; exit 1' TERM; echo > started; while :; do sleep 0.05; done"
+    failing = shell.threads.submit(shell.fails, script)
+    shell.wrote("started")
+    assert not commands.wait_for_told()
+    shell.stop.request(WORD)
+    assert commands.wait_for_told()
+    assert (shell.folder / "ended").exists()
+    assert other.is_alive()
+    failing.result(30)
+    other.join()
+
+
+SERVER = """
+import os, sys, threading
+from rota import Run, commands
+script = "trap '' TERM; (trap '' TERM; echo $$ > one; sleep 60) & echo $! > two; echo $$ > three; sleep 60; sleep 60"
+threading.Thread(target=commands.run, args=(["sh", "-c", script], Run(job="a", id="1", attempt=1, queue="q")),
+                 daemon=True).start()
+if os.fork() == 0:  # by the application: it holds what it has inherited
+    import time; time.sleep(60)
+sys.stdin.readline()
+if sys.argv[1] == "exit": os._exit(1)
+"""
+
+
+@pytest.mark.parametrize("how", ["exit", "kill", "return"])
+def test_no_command_outlives_its_server(tmp_path: Path, how: str) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(SERVER), how],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert server.stdin is not None
+    try:
+        written = [tmp_path / name for name in ("two", "three")]
+        wait_until(lambda: all(there.exists() and there.read_text().endswith("\n") for there in written))
+        pids = [int(there.read_text()) for there in written]
+        if how == "kill":
+            server.kill()
+        else:
+            server.stdin.write("\n")
+            server.stdin.flush()
+        server.wait(30)
+        wait_until(lambda: not any(map(is_alive, pids)))
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
