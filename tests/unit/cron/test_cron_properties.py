@@ -4,6 +4,7 @@ Both are read by brute force over a year of minutes (conftest.py), and the previ
 libraries that know nothing of rota.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ UnixYear = Callable[[str, int], Year]
 AwsYear = Callable[[tuple[str, ...], int], Year]
 
 MINUTE = timedelta(minutes=1)
+STARTS = st.datetimes(datetime(2024, 1, 1), datetime(2031, 1, 1)).map(lambda at: at.replace(second=0, microsecond=0))
 YEARS = st.sampled_from([2024, 2026, 2027, 2028, 2096, 2100])
 MONTHS = "jan FEB Mar apr MAY Jun jul AUG Sep oct NOV dec".split()  # noqa: SIM905 - reads better
 WEEKDAYS = "sun MON Tue wed THU Fri sat".split()  # noqa: SIM905
@@ -85,8 +87,10 @@ def _forwards(fields: tuple[str, ...]) -> bool:
 
 
 def _number(text: str) -> int:
-    names = [name.lower() for name in ["", *MONTHS]] if text.lower() not in " ".join(WEEKDAYS).lower() else WEEKDAYS
-    return int(text) if text.isdigit() else [name.lower() for name in names].index(text.lower())
+    if text.isdigit():
+        return int(text)
+    names = WEEKDAYS if text in WEEKDAYS else ["", *MONTHS]
+    return names.index(text)
 
 
 AWS_TIMES = st.tuples(_field(0, 59), _field(0, 23), MONTH).filter(_forwards)
@@ -240,13 +244,18 @@ def unix_libraries(text: str, start: datetime, count: int) -> list[list[datetime
     return found
 
 
+def steps_from_a_range_of_one(text: str) -> bool:
+    """Whether it has a term like `5-5/2`, of which both libraries make `5-59/2` (test_cron_libraries.py)."""
+    ranges = [term.split("/")[0].split("-") for term in re.split("[ ,]", text) if "/" in term and "-" in term]
+    return any(_number(first) == _number(last) for first, last in ranges)
+
+
 def test_where_cronsim_and_croniter_agree_the_preview_agrees_with_them() -> None:
     agreed: list[str] = []
 
     @settings(max_examples=300, deadline=None)
-    @given(text=UNIX, start=st.datetimes(datetime(2024, 1, 1), datetime(2031, 1, 1)))
+    @given(text=UNIX.filter(lambda text: not steps_from_a_range_of_one(text)), start=STARTS)
     def check(text: str, start: datetime) -> None:
-        start = start.replace(second=0, microsecond=0)
         answers = unix_libraries(text, start, 30)
         if len(answers) < 2 or answers[0] != answers[1]:
             return
@@ -287,9 +296,8 @@ def test_where_libraries_of_aws_and_of_unix_cron_agree_the_preview_agrees_with_t
     agreed: list[str] = []
 
     @settings(max_examples=250, deadline=None)
-    @given(text=AWS, start=st.datetimes(datetime(2024, 1, 1), datetime(2031, 1, 1)))
+    @given(text=AWS, start=STARTS)
     def check(text: str, start: datetime) -> None:
-        start = start.replace(second=0, microsecond=0)
         of_aws = []
         for reader in (AwsCroniter, AWSCron):
             try:
