@@ -1,6 +1,5 @@
 """Beat schedules of real Celery applications."""
 
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +8,6 @@ from celery.schedules import crontab, schedule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rota import Cron
 from rota.handlers import resolve
 from rota.importing.celery_beat import read_celery
 from rota.importing.declarations import write

@@ -1,0 +1,159 @@
+"""`rota import`."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+CRONTAB = """\
+MAILTO=ops@example.org
+# Builds the report
+0 2 * * * ./bin/report --daily
+@reboot ./bin/warm-up
+"""
+
+CRON_JOB = """\
+kind: CronJob
+metadata: {name: backup}
+spec:
+  schedule: "0 2 * * *"
+  timeZone: Etc/UTC
+  jobTemplate: {spec: {template: {spec: {containers: [{command: [./backup, --all]}]}}}}
+"""
+
+WORKFLOW = """\
+on: {schedule: [{cron: "17 3 * * *"}]}
+jobs: {build: {steps: [{run: make}]}}
+"""
+
+BEAT = """
+from celery import Celery
+
+app = Celery("shop", broker="memory://")
+
+
+@app.task
+def clean(): ...
+
+
+@app.on_after_configure.connect
+def due(sender, **_):
+    sender.add_periodic_task(60.0, clean.s(), name="clean up")
+"""
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(application):
+    Path("jobs.py").unlink()
+    Path("crontab").write_text(CRONTAB)
+
+
+def test_a_crontab_becomes_a_manifest_that_lists(run):
+    code, out, err = run("import", "crontab", "crontab", "-o", "jobs.py", "--name", "shop", "--time-zone", "Asia/Tokyo")
+    assert (code, out) == (1, "")
+    assert err.splitlines() == [
+        "line 1: MAILTO is not carried: rota sends no mail: the output's tail is in the outcome (rota show), and alarms "
+        "watch the dead letters",
+        "line 4, job 'warm-up': left out: '@reboot': that is when a machine starts, which is no time; leave it to the "
+        "machine, to systemd say",
+        "1 job, 1 left out, 1 remark",
+    ]
+    code, out, _ = run("list", "--json")
+    (job,) = json.loads(out)["jobs"]
+    assert (job["job"], job["schedule"], job["description"]) == ("report-daily", "0 2 * * *", "Builds the report")
+
+
+def test_on_stdout_unless_a_file_is_named_and_0_where_nothing_is_left_out(run):
+    code, out, err = run("import", "crontab", "-", "--queue", "slow", stdin="0 2 * * * root ./x\n")
+    assert (code, err.splitlines()[-1]) == (0, "1 job, 1 remark")
+    assert 'slow = Queue(name="slow")\n' in out
+    assert out.endswith(
+        'manifest = Manifest(\n    name="jobs",\n    jobs=[\n        root_x,\n    ],\n)\n'.replace("root_x", "root")
+    )
+
+
+def test_a_crontab_of_the_system(run):
+    code, out, _ = run("import", "crontab", "-", "--system", stdin="0 2 * * * root ./x --all\n")
+    assert code == 0
+    assert '    command=["./x", "--all"],\n' in out
+
+
+def test_it_does_not_overwrite_unless_told(run):
+    Path("jobs.py").write_text("mine")
+    code, _, err = run("import", "crontab", "crontab", "-o", "jobs.py")
+    assert (code, err) == (2, "error: jobs.py is there already; write elsewhere, or add --force\n")
+    assert Path("jobs.py").read_text() == "mine"
+    assert run("import", "crontab", "crontab", "-o", "jobs.py", "--force")[0] == 1
+    assert "report_daily = Job(" in Path("jobs.py").read_text()
+
+
+def test_for_machines(run):
+    code, out, err = run("import", "crontab", "crontab", "--json")
+    read = json.loads(out)
+    assert (code, err) == (1, "")
+    assert (read["file"], read["jobs"], read["left_out"]) == (None, 1, 1)
+    assert read["text"].startswith('"""')
+    assert [(said["place"], said["job"], said["left_out"]) for said in read["remarks"]] == [
+        ("line 1", None, False),
+        ("line 3", None, False),
+        ("line 4", "warm-up", True),
+    ]
+    _, out, _ = run("import", "crontab", "crontab", "--json", "-o", "jobs.py")
+    assert (json.loads(out)["file"], json.loads(out)["text"]) == ("jobs.py", None)
+
+
+def test_kubernetes(run):
+    Path("a.yaml").write_text(CRON_JOB)
+    code, _, err = run("import", "kubernetes", "a.yaml", "-", "-o", "jobs.py", stdin=CRON_JOB)
+    assert (code, err) == (0, "2 jobs, 0 remarks\n")
+    _, out, _ = run("list", "--json")
+    assert [job["job"] for job in json.loads(out)["jobs"]] == ["backup", "backup-2"]
+
+
+def test_github(run):
+    Path("nightly.yml").write_text(WORKFLOW)
+    assert run("import", "github", "nightly.yml", "-o", "jobs.py")[0] == 0
+    _, out, _ = run("list", "--json")
+    assert [(job["job"], job["schedule"]) for job in json.loads(out)["jobs"]] == [("nightly", "17 3 * * *")]
+
+
+def test_celery(run):
+    Path("tasks_of_shop.py").write_text(BEAT)
+    assert run("import", "celery", "tasks_of_shop:app", "-o", "jobs.py")[::2] == (0, "1 job, 0 remarks\n")
+    assert run("check", "--json")[0] == 0
+    _, out, _ = run("list", "--json")
+    assert [(job["job"], job["handler"]) for job in json.loads(out)["jobs"]] == [("clean-up", "tasks_of_shop:clean")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["crontab", "gone"], "'gone' cannot be read: "),
+        (["crontab", "crontab", "-o", "no/jobs.py"], "'no/jobs.py' cannot be written: "),
+        (["celery", "gone:app"], "'gone:app' cannot be imported: ModuleNotFoundError: No module named 'gone'; "),
+        (["celery", "json:dumps"], "'json:dumps' is of type function, and no Celery application with a beat_schedule"),
+        (["kubernetes", "crontab"], "crontab is not YAML: "),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(run, arguments, error):
+    code, out, err = run("import", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {error}")
+    assert len(err.splitlines()) == 1
+
+
+def test_yaml_without_pyyaml_says_how_to_install_it(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    assert run("import", "github", "crontab") == (
+        2,
+        "",
+        "error: reading YAML takes PyYAML; install it: pip install 'rota[import]'\n",
+    )
+
+
+@pytest.mark.parametrize("option", ["--name", "--queue"])
+def test_names_are_checked_before_anything_is_read(run, option):
+    code, _, err = run("import", "crontab", "gone", option, "My Shop")
+    assert code == 2
+    assert "lower-case letters" in err
