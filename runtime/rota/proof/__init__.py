@@ -6,12 +6,12 @@ from typing import Any
 
 from rota.manifest import Job
 from rota.proof.clocks import clock_findings
-from rota.proof.ends import counts_from_deploy, end_findings
-from rota.proof.finding import KINDS, Finding, Kind, Moment, unaccepted
+from rota.proof.ends import end_findings
+from rota.proof.finding import KINDS, Finding, Kind, unaccepted
 from rota.proof.gaps import gap_findings, unusual_gaps
 from rota.proof.locks import collisions
-from rota.proof.runs import Runs, runs_of
 from rota.schedules import Schedule
+from rota.starts import Moment, Runs, counts_from_deploy, runs_of
 
 __all__ = ["DAYS", "KINDS", "Finding", "Kind", "Moment", "prove", "unaccepted", "unusual_gaps"]
 

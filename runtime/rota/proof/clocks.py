@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 from rota.clock_changes import ClockChange, clock_changes
 from rota.manifest import Job
-from rota.proof.finding import MOST, Finding, Moment
+from rota.proof.finding import MOST, Finding
 from rota.proof.spelling import clock, span, times, told, utc
 from rota.schedules import Cron
+from rota.starts import Moment
 
 _DAY = timedelta(days=1)
 _INSTANT = timedelta(microseconds=1)

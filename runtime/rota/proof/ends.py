@@ -6,17 +6,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rota.manifest import Job
-from rota.proof.finding import Finding, Moment
+from rota.proof.finding import Finding
 from rota.proof.spelling import span, told
 from rota.schedules import Every, Once
+from rota.starts import Moment
 
 _MINUTE = timedelta(minutes=1)
 _INSTANT = timedelta(microseconds=1)
-
-
-def counts_from_deploy(job: Job[Any]) -> bool:
-    """Whether only AWS knows its occurrences."""
-    return isinstance(job.schedule, Every) and not job.schedule.aligned
 
 
 def end_findings(job: Job[Any], start: datetime, end: datetime) -> Iterator[Finding]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 from rota.clock_changes import ClockChange
 from rota.errors import ScheduleError
+from rota.starts import Moment
 
 Kind = Literal["skipped", "repeated", "shifted", "collision", "gap", "unknown", "never", "ends"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -14,15 +14,6 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 MOST = 1000
 """How many moments a finding names."""
-
-
-class Moment(NamedTuple):
-    """An instant, as clocks tell it and in UTC."""
-
-    wall: datetime
-    """What clocks show in the schedule's zone; without a zone."""
-    at: datetime
-    """The same in UTC; of a time that clocks never show, the instant at which they are changed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from rota.manifest import Job
 from rota.proof.clocks import skipped_gaps
-from rota.proof.finding import Finding, Moment
-from rota.proof.runs import Runs, datetime_of, runs_of
+from rota.proof.finding import Finding
 from rota.proof.spelling import clock, span, told
 from rota.schedules import Cron, Schedule
+from rota.starts import Moment, Runs, datetime_of, runs_of
 
 _WEEK = 7 * 24 * 60
 WEEKLY = 0.3

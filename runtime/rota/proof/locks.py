@@ -7,15 +7,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rota import payloads
-from rota.envelope import Envelope
 from rota.exclusion import Lock, fill
 from rota.manifest import Job
-from rota.proof.finding import MOST, Finding, Moment
-from rota.proof.runs import Runs, datetime_of, minute_of
+from rota.proof.finding import MOST, Finding
 from rota.proof.spelling import clock, utc
 from rota.schedules import Schedule
+from rota.starts import Moment, Runs, datetime_of, starts_of
 from rota.targets import Endpoint, EveryServer, Queue
-from rota.windows import spread
 
 _OVERLAPS = {
     "skip": "is skipped if it comes later",
@@ -64,7 +62,7 @@ def _has_ledger(target: Queue | Endpoint | EveryServer) -> bool:
 
 
 def _of_one_lock(key: str, limit: int, members: Sequence[Job[Any]], runs: Mapping[Schedule, Runs]) -> Iterator[Finding]:
-    starts = [_starts(job, runs) for job in members]
+    starts = [set(starts_of(job, runs[job.schedule])) for job in members if job.schedule]
     counts = Counter(chain.from_iterable(starts))
     full = sorted(minute for minute, count in counts.items() if count > limit)
     together: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
@@ -72,19 +70,6 @@ def _of_one_lock(key: str, limit: int, members: Sequence[Job[Any]], runs: Mappin
         together[tuple(place for place, minutes in enumerate(starts) if minute in minutes)].append(minute)
     for places, minutes in together.items():
         yield _finding(key, limit, [members[place] for place in places], minutes)
-
-
-def _starts(job: Job[Any], runs: Mapping[Schedule, Runs]) -> set[int]:
-    schedule = job.schedule
-    if schedule is None:
-        return set()
-    if schedule.jitter is None:
-        return set(runs[schedule].instants)
-    envelope = Envelope(job=job.name)
-    moments = map(datetime_of, runs[schedule].instants)
-    return {
-        minute_of(moment + spread(schedule.jitter, envelope.for_occurrence(moment).run or "")) for moment in moments
-    }
 
 
 def _finding(key: str, limit: int, jobs: Sequence[Job[Any]], minutes: Sequence[int]) -> Finding:

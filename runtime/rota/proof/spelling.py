@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from rota.proof.finding import Moment
+from rota.starts import Moment
 
 
 def clock(wall: datetime) -> str:
