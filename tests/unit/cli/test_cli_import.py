@@ -52,25 +52,20 @@ def empty_folder(application):
 def test_a_crontab_becomes_a_manifest_that_lists(run):
     code, out, err = run("import", "crontab", "crontab", "-o", "jobs.py", "--name", "shop", "--time-zone", "Asia/Tokyo")
     assert (code, out) == (1, "")
-    assert err.splitlines() == [
-        "line 1: MAILTO is not carried: rota sends no mail: the output's tail is in the outcome (rota show), and alarms "
-        "watch the dead letters",
-        "line 4, job 'warm-up': left out: '@reboot': that is when a machine starts, which is no time; leave it to the "
-        "machine, to systemd say",
-        "1 job, 1 left out, 1 remark",
-    ]
+    mailto, reboot, summary = err.splitlines()
+    assert mailto.startswith("line 1: MAILTO is not carried: ")
+    assert reboot.startswith("line 4, job 'warm-up': left out: '@reboot': ")
+    assert summary == "1 job, 1 left out, 1 remark"
     code, out, _ = run("list", "--json")
     (job,) = json.loads(out)["jobs"]
     assert (job["job"], job["schedule"], job["description"]) == ("report-daily", "0 2 * * *", "Builds the report")
 
 
 def test_on_stdout_unless_a_file_is_named_and_0_where_nothing_is_left_out(run):
-    code, out, err = run("import", "crontab", "-", "--queue", "slow", stdin="0 2 * * * root ./x\n")
+    code, out, err = run("import", "crontab", "-", "--queue", "slow", stdin="0 2 * * * ./x\n")
     assert (code, err.splitlines()[-1]) == (0, "1 job, 1 remark")
     assert 'slow = Queue(name="slow")\n' in out
-    assert out.endswith(
-        'manifest = Manifest(\n    name="jobs",\n    jobs=[\n        root_x,\n    ],\n)\n'.replace("root_x", "root")
-    )
+    assert out.endswith('manifest = Manifest(\n    name="jobs",\n    jobs=[\n        x,\n    ],\n)\n')
 
 
 def test_a_crontab_of_the_system(run):
