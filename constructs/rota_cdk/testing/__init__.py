@@ -1,35 +1,51 @@
-"""Helpers for tests of what a manifest becomes on AWS.
+"""Helpers for tests of what a manifest becomes on AWS. The pytest plugin brings the fixtures.
 
-They leave out CDK's validation against CloudFormation's schemas, which takes seconds; `cdk synth` does it.
+    def test_the_books_are_closed_at_two(rota_template, rota_manifest):
+        assert_scheduled(rota_template, rota_manifest.find("close-books"))
+
+They leave out CDK's validation against CloudFormation's schemas, which takes seconds; `assert_valid` and `cdk synth` do
+it. Names are imported when they are first used.
 """
 
-from aws_cdk import App, Stack
-from aws_cdk.assertions import Template
+from typing import TYPE_CHECKING
 
-from rota.manifest import Manifest
-from rota.settings import DEFAULT_STAGE
-from rota_cdk.endpoints import Places
-from rota_cdk.rota import Rota
-from rota_cdk.validation import SchedulesWith
+if TYPE_CHECKING:
+    from rota.testing.agreement import assert_handlers
+    from rota.testing.snapshot import assert_schedule_snapshot
+    from rota_cdk.testing.scheduled import assert_scheduled
+    from rota_cdk.testing.synthesis import new_app, new_stack, synth
+    from rota_cdk.testing.valid import assert_valid
+
+_HOMES = {
+    "assert_handlers": "rota.testing.agreement",
+    "assert_schedule_snapshot": "rota.testing.snapshot",
+    "assert_scheduled": "rota_cdk.testing.scheduled",
+    "assert_valid": "rota_cdk.testing.valid",
+    "new_app": "rota_cdk.testing.synthesis",
+    "new_stack": "rota_cdk.testing.synthesis",
+    "synth": "rota_cdk.testing.synthesis",
+}
+
+__all__ = [
+    "assert_handlers",
+    "assert_schedule_snapshot",
+    "assert_scheduled",
+    "assert_valid",
+    "new_app",
+    "new_stack",
+    "synth",
+]
 
 
-def new_stack() -> Stack:
-    """An empty stack in an app of its own, to put constructs into; then `Template.from_stack(stack)`."""
-    return Stack(App(builtin_cloud_formation_validation=False), "Test")
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rota_cdk.testing' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
 
 
-def synth(
-    manifest: Manifest,
-    *,
-    stage: str = DEFAULT_STAGE,
-    schedules_with: SchedulesWith = "rules",
-    endpoints: Places | None = None,
-) -> Template:
-    """The template of a stack with nothing but a `Rota` of `manifest`. Endpoints that it has may all be a
-    `UrlEndpoint` here.
-
-    Raises `SynthError` for what AWS would refuse, as the real synth does.
-    """
-    stack = new_stack()
-    Rota(stack, "Jobs", manifest=manifest, stage=stage, schedules_with=schedules_with, endpoints=endpoints)
-    return Template.from_stack(stack)
+def __dir__() -> list[str]:
+    return sorted(__all__)
