@@ -1,5 +1,5 @@
-"""For users' tests: a month of jobs in a second, a clock to move, queues in memory, the local AWS, and what every backend
-must do.
+"""For users' tests: a month of jobs in a second, a clock to move, queues in memory, the local AWS, and what every
+backend must do.
 
     backend = MemoryBackend()
     Client(manifest, backend=backend).enqueue(send_invoice, SendInvoice(order_id=7))
