@@ -88,8 +88,8 @@ def _queue(resources: Mapping[str, Any], arn: Any) -> str | None:
             return name if isinstance(name, str) else f"{logical_id}, a queue without a name of its own"
         case {"Fn::Join": [separator, parts]}:
             return str(separator).join(part if isinstance(part, str) else "?" for part in parts).rpartition(":")[2]
-        case str():
-            return arn.rpartition(":")[2]
+        case str(text) | {"Fn::Sub": str(text)}:
+            return text.rpartition(":")[2]
         case None:
             return None
     return json.dumps(arn)
