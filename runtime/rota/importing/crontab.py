@@ -93,11 +93,11 @@ def _job(line: str, place: str, description: str, state: _Crontab, *, system: bo
     schedule, rest = " ".join(parts[: 1 if line.startswith("@") else 5]), parts[1 if line.startswith("@") else 5 :]
     if len(rest) != 1 + system or not rest[-1]:
         return None
-    written = rest[-1]
-    command, *stdin = [part.replace(r"\%", "%") for part in _PERCENT.split(written)]
+    program, *stdin = [part.replace(r"\%", "%") for part in _PERCENT.split(rest[-1])]
+    command, lines = program, stdin[:-1] if stdin[-1:] == [""] else stdin  # the last line may have its end, or lack it
     remarks = [f"user {rest[0]!r} is not carried: commands run as the user of the worker"] if system else []
-    if stdin:
-        command = f"printf '%s\\n' {shlex.join(stdin)} | {{ {command}\n}}"
+    if lines:
+        command = f"printf '%s\\n' {shlex.join(lines)} | {{ {program}\n}}"
         remarks.append("what stands behind % is its standard input, which printf gives it now")
     remarks += [
         f"it names ${name}, set on line {state.variables[name]}, which is not carried; set it where workers run"
@@ -108,7 +108,7 @@ def _job(line: str, place: str, description: str, state: _Crontab, *, system: bo
         FoundJob(
             place=place,
             source=line,
-            name=name_of(written),
+            name=name_of(program),
             when=CronText(expression=schedule, time_zone=state.zone or "UTC"),
             command=argv_of(command, state.shell),
             attempts=1,

@@ -103,7 +103,8 @@ def test_a_zone_that_is_none_is_a_reason_to_leave_a_job_out():
     [
         (r"printf \%s 50\%", "50%"),
         ("cat%Hello%World", "Hello\nWorld\n"),
-        (r"cat%It's \% done%%", "It's % done\n\n\n"),
+        (r"cat%It's \% done%%", "It's % done\n\n"),
+        ("cat%", ""),
         ("cat # all of it%x", "x\n"),
     ],
 )
