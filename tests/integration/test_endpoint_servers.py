@@ -344,6 +344,30 @@ def test_at_sigterm_what_a_request_waits_for_is_told_to_stop_when_the_grace_ends
         assert server.process.wait(20) in (0, -signal.SIGTERM)
 
 
+def test_a_command_is_run_and_hears_signals_whatever_its_server_does_with_them(server: Server) -> None:
+    posted = Posted("report")
+    answer = server.ask(posted)
+    assert (answer.status, answer.said["outcome"]) == (200, "succeeded")
+    blocked, ignored, place = answer.said["reason"].split("\n")[1:]
+    assert int(blocked.split()[1], 16) == 0
+    assert not int(ignored.split()[1], 16) & (1 << signal.SIGTERM - 1 | 1 << signal.SIGINT - 1)
+    assert place == f"{posted.run} in {APPS}"
+
+
+@pytest.mark.parametrize("name", ["Flask, gunicorn", "FastAPI, uvicorn"])
+def test_at_sigterm_a_command_is_told_to_stop_when_the_grace_ends(make: Callable[..., Any], name: str) -> None:
+    posted = Posted("tidy")
+    with make(name, GRACE="0.5") as server, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(server.post, posted)
+        _until((server.folder / "busy").exists)
+        server.process.send_signal(signal.SIGTERM)
+        answer = waiting.result()
+        assert (answer.status, answer.said["outcome"]) == (500, "failed")
+        assert "exit code 9 when it was told to stop" in answer.said["error"]
+        assert answer.said["error"].endswith("tidied")
+        assert server.process.wait(20) in (0, -signal.SIGTERM)
+
+
 def _until(condition: Callable[[], object]) -> None:
     end = time.monotonic() + 20
     while not condition():
