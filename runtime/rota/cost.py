@@ -60,9 +60,7 @@ MINUTE = Requests(sqs=1, writes=3)
 """What each minute that a run lasts adds."""
 LOCKED_MINUTE = Requests(sqs=1, writes=12, reads=3)
 
-LAMBDA_TIME = (
-    "endpoints: at least; requests not counted but told from docs/http.md; without the Lambda's time and polls"
-)
+LAMBDA_TIME = "endpoint: not counted but reckoned from docs/http.md; without the Lambda's time and polls"
 EVERY_SERVER = "every server: as if there were one"
 OTHER_LOCK = "lock: at its provider's prices, which are not known here"
 BOTH = "lock and unique key: an enqueued run of both was not counted; as with the lock alone"

@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 import rota
+from rota.cli.calendar import calendar
 from rota.cli.check import check
 from rota.cli.dead import dead
 from rota.cli.enqueue import enqueue
@@ -65,6 +66,7 @@ app.command("check")(check)
 app.command("list")(list_jobs)
 app.command("next")(next_occurrences)
 app.command("proof")(proof)
+app.command("calendar")(calendar)
 app.command("worker")(worker)
 app.command("enqueue")(enqueue)
 app.command("run")(run)
