@@ -3,12 +3,10 @@
 An L2 target would add a statement for each rule, and SQS takes 20 in a policy.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aws_cdk import Annotations, Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_scheduler as scheduler
 from constructs import IDependable
 
 if TYPE_CHECKING:
@@ -26,51 +24,6 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.ht
 
 _EVENTS = "events.amazonaws.com"
 _SCHEDULER = "scheduler.amazonaws.com"
-
-
-@dataclass(frozen=True)
-class Destination:
-    """A queue, as the rules and schedules of one stack are told of it."""
-
-    arn: str
-    undelivered: str
-    role: str | None = None
-    """What schedules take on to send to it; None where it is asked for rules."""
-    group: str | None = None
-    """What schedules lie in."""
-
-
-def destination(queue: "JobQueue", stack: Stack, *, for_schedules: bool) -> Destination:
-    """`queue` as seen from `stack`: in its own by reference. From another one by name, so that neither can keep the
-    other from changing, as an export would; that one is deployed later."""
-    home = Stack.of(queue)
-    group = schedule_group(home, queue.names.deployment) if for_schedules else None
-    role = queue.schedule_role if for_schedules else None
-    if stack is home:
-        return Destination(
-            arn=queue.sqs_queue.queue_arn,
-            undelivered=queue.undelivered.queue_arn,
-            role=role.role_arn if role else None,
-            group=group.ref if group else None,
-        )
-    stack.add_stack_dependency(home)
-    name = queue.declared.name
-    return Destination(
-        arn=stack.format_arn(service="sqs", resource=queue.names.queue(name)),
-        undelivered=stack.format_arn(service="sqs", resource=queue.names.undelivered(name)),
-        role=stack.format_arn(
-            service="iam", region="", resource="role", resource_name=queue.names.schedule_role(name, stack.region)
-        ),
-        group=queue.names.deployment,
-    )
-
-
-def schedule_group(stack: Stack, name: str) -> scheduler.CfnScheduleGroup:
-    """The group of that name; made when the first schedule asks for it."""
-    found = stack.node.try_find_child(f"ScheduleGroup-{name}")
-    if isinstance(found, scheduler.CfnScheduleGroup):
-        return found
-    return scheduler.CfnScheduleGroup(stack, f"ScheduleGroup-{name}", name=name)
 
 
 def admit_rules(queue: "JobQueue") -> tuple[IDependable, ...]:

@@ -13,15 +13,9 @@ from rota.digests import payload_digest
 from rota.envelope import VERSION, Envelope
 from rota.manifest import Job
 from rota.occurrences import payload_of
-from rota.schedules import Schedule
 
 FIRED_AT = {"fired_at": "$.time"}
 """The input paths of a rule's transformer."""
-
-
-def needs_scheduler(schedule: Schedule) -> bool:
-    """Whether only EventBridge Scheduler can express it."""
-    return schedule.needs_scheduler
 
 
 def rule_template(jobs: Sequence[Job[Any]]) -> str:

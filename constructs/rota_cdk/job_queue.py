@@ -3,7 +3,7 @@
 from datetime import timedelta
 from functools import cached_property
 
-from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import Acknowledgment, Duration, Stack, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -15,6 +15,7 @@ from rota.names import Names
 from rota.settings import DEFAULT_STAGE, QueueSettings
 from rota.targets import Queue
 from rota_cdk import alarms, delivery, quotas, validation
+from rota_cdk.destination import Destination
 
 RETENTION = Duration.days(7)
 """How long a run waits for a worker before SQS drops it."""
@@ -78,6 +79,7 @@ class JobQueue(Construct):
         """The physical names of this deployment."""
         self.encryption_key = encryption_key
         """The customer-managed key, or None for SSE-SQS."""
+        self._seen: dict[Construct, Destination] = {}
         self.dead_letters = self._sqs_queue("DeadLetters", name=self.names.dead_letters(queue.name))
         self.undelivered = self._sqs_queue("Undelivered", name=self.names.undelivered(queue.name))
         self.sqs_queue = self._sqs_queue(
@@ -141,6 +143,12 @@ class JobQueue(Construct):
     def schedule_role(self) -> iam.Role:
         """The role with which schedules send to this queue; made when the first one asks for it."""
         return delivery.schedule_role(self)
+
+    def seen_from(self, scope: Construct) -> Destination:
+        """What rules and schedules below `scope` are told of the queue."""
+        if scope not in self._seen:
+            self._seen[scope] = Destination(self, Stack.of(scope))
+        return self._seen[scope]
 
     def grant_enqueue(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` enqueue: send to the queue and, with a customer's key, use the key."""

@@ -88,7 +88,8 @@ class Rota(Construct):
         told = Told(manifest, stage, endpoints, trigger, ledger, encryption_key)
         validation.check(subject, told, rota_limits.ENDPOINTS)
         due = due_together.groups(manifest, together)
-        self.shards: tuple[Stack, ...] = make_shards(self, shards) if shards else ()
+        places = make_shards(self, shards) if shards else ()
+        self.shards: tuple[Stack, ...] = tuple(map(Stack.of, places))
         """The stacks that the jobs are spread over; none where they are in the stack of everything else."""
         validation.check(subject, _longest_settings(manifest, stage, _together(due)), validation.SETTINGS)
         # Upper case in the ids that are not a job's name, for no job's name has any: each job is found under its own.
@@ -146,7 +147,7 @@ class Rota(Construct):
         made: dict[str, ScheduledJob] = {}
         for jobs in due:
             scheduled = ScheduledJob(
-                self.shards[shard_of(jobs[0].name, shards)] if shards else self,
+                places[shard_of(jobs[0].name, shards)] if shards else self,
                 jobs[0].name,
                 job=jobs,
                 queue=None if jobs[0].endpoints else self.queues[jobs[0].queue.name],

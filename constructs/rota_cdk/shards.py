@@ -11,8 +11,9 @@ def shard_of(job: str, shards: int) -> int:
     return int.from_bytes(hashlib.sha256(job.encode()).digest()[:8]) % shards
 
 
-def make_shards(scope: Construct, shards: int) -> tuple[Stack, ...]:
-    """Stacks `<stack>-Shard00of32` of the account and region of `scope`'s, deployed after it.
+def make_shards(scope: Construct, shards: int) -> tuple[Construct, ...]:
+    """Where to put jobs: a construct in each of the stacks `<stack>-Shard00of32`, of the account and region of
+    `scope`'s stack, deployed after it.
 
     Below `scope` in the tree, so that its tags, aspects and acknowledgements are theirs too.
     """
@@ -33,7 +34,8 @@ def make_shards(scope: Construct, shards: int) -> tuple[Stack, ...]:
         shard.add_stack_dependency(home)
         # CloudFormation takes no empty stack, and the last job of one may go. This one is no resource of any service.
         CfnWaitConditionHandle(shard, "Shard")
-        made.append(shard)
+        # Of what stands in a stack itself, CDK makes the logical id without a hash: "a-b" would have that of "ab".
+        made.append(Construct(shard, "Job"))
     return tuple(made)
 
 

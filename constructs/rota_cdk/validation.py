@@ -60,9 +60,11 @@ def check(subject: str, value: T, limits: Sequence[Limit[T]]) -> None:
 
 def problems(value: T, limits: Sequence[Limit[T]]) -> list[str]:
     """What to say of every limit that `value` breaks."""
-    if isinstance(value, str) and Token.is_unresolved(value):
+    broken = [limit for limit in limits if limit.broken(value)]
+    # Asked last, for it is a call to Node, and there may be ten thousand jobs.
+    if broken and isinstance(value, str) and Token.is_unresolved(value):
         return []
-    return [limit.message(value) for limit in limits if limit.broken(value)]
+    return [limit.message(value) for limit in broken]
 
 
 def _size(text: str) -> int:

@@ -1,12 +1,14 @@
 """Which jobs become rules, which become schedules, and what these say."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from aws_cdk import aws_events as events
 
-from rota import Cron, Every, Manifest
+from rota import Cron, Every, Manifest, Once
 from rota.envelope import Envelope
+from rota_cdk import ScheduledJob
 from rota_cdk.testing import synth
 
 
@@ -51,6 +53,21 @@ def test_a_zone_an_uneven_interval_and_a_single_instant_become_schedules(templat
     assert schedule["ScheduleExpressionTimezone"] == zone
     assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
     assert schedule["State"] == "ENABLED"
+
+
+def test_a_flexible_window_becomes_one_of_a_schedule_even_in_utc(declare, due):
+    jobs = [
+        declare("flexible", Cron("0 2 * * *", flexible_window=timedelta(hours=1))),
+        declare("flexible-once", Once(datetime(2031, 5, 1, tzinfo=UTC), flexible_window=timedelta(minutes=15))),
+    ]
+
+    template = synth(Manifest(name="shop", jobs=jobs)).to_json()
+
+    windows = {name: made["FlexibleTimeWindow"] for name, made in due(template, "Scheduler::Schedule").items()}
+    assert windows == {
+        "shop-default.flexible": {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 60},
+        "shop-default.flexible-once": {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15},
+    }
 
 
 def test_a_job_without_a_schedule_becomes_neither(template, due):
@@ -141,8 +158,12 @@ def test_each_job_is_a_construct_under_its_own_name(deploy):
     rota = deploy()
 
     assert rota.node.find_child("close-books") is rota.jobs["close-books"]
-    assert rota.jobs["close-books"].node.default_child is rota.jobs["close-books"].rules[0]
-    assert rota.jobs["berlin"].node.default_child is rota.jobs["berlin"].schedules[0]
+    assert rota.jobs["close-books"].rules == (rota.jobs["close-books"],)
+    assert rota.jobs["berlin"].schedules == (rota.jobs["berlin"],)
+    assert isinstance(rota.jobs["close-books"], ScheduledJob)
+    assert isinstance(rota.jobs["close-books"], events.CfnRule)
+    first, *more = rota.jobs["every-48-minutes"].rules
+    assert [rule.node.scope for rule in more] == [first] * len(more)
     assert "send-invoice" not in rota.jobs
 
 
