@@ -9,7 +9,7 @@ NODE_READY := node_modules/.ready
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.PHONY: help setup demo test unit synth conformance integration typing e2e chaos-minute chaos lint types format bench cost clean
+.PHONY: help setup demo scale test unit synth conformance integration typing e2e chaos-minute chaos lint types format bench cost clean
 
 help: ## Show what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ setup: $(READY) $(NODE_READY) ## Install everything the other targets need
 
 demo: setup ## Deploy the example to the local AWS and watch three servers share its runs
 	@python -m examples.demo
+
+scale: setup ## Deploy 2,000 jobs over 32 stacks to the local AWS, edit three, and see that they alone change
+	@python -m examples.scale
 
 test: lint types unit synth conformance integration typing e2e chaos-minute ## All the tests
 
