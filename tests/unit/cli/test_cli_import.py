@@ -1,7 +1,9 @@
 """`rota import`."""
 
 import json
+import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,16 @@ def test_a_crontab_becomes_a_manifest_that_lists(run):
     code, out, _ = run("list", "--json")
     (job,) = json.loads(out)["jobs"]
     assert (job["job"], job["schedule"], job["description"]) == ("report-daily", "0 2 * * *", "Builds the report")
+
+
+def test_the_how_to_says_what_it_does(run, monkeypatch):
+    page = (Path(__file__).parents[3] / "docs/how-to/move-a-crontab.md").read_text()
+    source, command, said, jobs, following, due = re.findall(r"^```\w+\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)[:6]
+    Path("crontab.txt").write_text(source)
+    assert run(*command.split()[1:]) == (1, "", said)
+    assert jobs in Path("jobs.py").read_text()
+    monkeypatch.setattr("rota.cli.next.now", lambda: datetime(2026, 11, 21, 15, 27, tzinfo=UTC))
+    assert run(*following.split()[1:]) == (0, due, "")
 
 
 def test_on_stdout_unless_a_file_is_named_and_0_where_nothing_is_left_out(run):
