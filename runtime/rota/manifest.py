@@ -1,7 +1,6 @@
 """What a user declares: jobs, and the manifest of them; their targets are in `rota.targets`. Frozen data; no I/O."""
 
 from collections import Counter
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
