@@ -250,7 +250,7 @@ def unix_libraries(text: str, start: datetime, count: int) -> list[list[datetime
 
 
 def steps_from_a_range_of_one(text: str) -> bool:
-    """Whether it has a term like `5-5/2`, of which both libraries make `5-59/2` (test_cron_libraries.py)."""
+    """Whether it has a term like `0-0/2`, of which both libraries make `*/2` (test_cron_libraries.py)."""
     ranges = [term.split("/")[0].split("-") for term in re.split("[ ,]", text) if "/" in term and "-" in term]
     return any(_number(first) == _number(last) for first, last in ranges)
 
