@@ -33,7 +33,7 @@ def _row(job: Job[Any], at: datetime) -> list[str]:
         schedule.time_zone if schedule else "",
         spell_next(schedule, at) if schedule and job.enabled else "",
         "yes" if job.enabled else "no",
-        job.handler or (argv_text(job.command) if job.command else ""),
+        job.handler or " ".join(argv_text(job.command or ()).split()),  # a script may have lines
         job.description,
     ]
 

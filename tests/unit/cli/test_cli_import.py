@@ -125,6 +125,14 @@ def test_github(run):
     assert [(job["job"], job["schedule"]) for job in json.loads(out)["jobs"]] == [("nightly", "17 3 * * *")]
 
 
+def test_a_script_of_several_lines_is_listed_on_one(run):
+    Path("nightly.yml").write_text(WORKFLOW.replace("{run: make}", "{run: make}, {run: make install}"))
+    run("import", "github", "nightly.yml", "-o", "jobs.py")
+    lines = run("list")[1].splitlines()
+    assert len(lines) == 2
+    assert lines[1].endswith("bash -e -c ' ( make ) ( make install ) '")
+
+
 def test_celery(run):
     Path("tasks_of_shop.py").write_text(BEAT)
     assert run("import", "celery", "tasks_of_shop:app", "-o", "jobs.py")[::2] == (0, "1 job, 0 remarks\n")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rota.envelope import Envelope
 from rota.importing.crontab import read_crontab
 from rota.importing.found import CronText, FoundJob, Remark
 
@@ -111,6 +112,12 @@ def test_a_zone_that_is_none_is_a_reason_to_leave_a_job_out():
 def test_percent_signs_do_what_they_do_in_cron(command, output):
     argv = only(f"0 0 * * * {command}").command
     assert subprocess.run(argv, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL).stdout == output
+
+
+def test_it_runs_in_a_worker(fleet):
+    runner = fleet.runner(handler="", command=list(only("0 0 * * * cat | tr a-z A-Z%sold%out").command))
+    verdict = fleet.deliver(runner, Envelope(job="work", run="1"))
+    assert verdict.reason == "exit code 0; its output ends:\nSOLD\nOUT"
 
 
 def test_the_exit_code_is_that_of_the_command_also_with_input():
