@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,14 @@ OVERDUE = "its deadline has passed"
 
 def job(command: Any, **more: Any) -> Job[Any]:
     return Job(**{"name": "a", "command": command, "target": WORK, **more})
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Nothing of rota's in the environment."""
+    for name in [name for name in os.environ if name.startswith("ROTA_")]:
+        monkeypatch.delenv(name)
+    return monkeypatch
 
 
 def refusal(command: Any, **more: Any) -> str:
@@ -154,11 +163,11 @@ def test_of_a_progress_bar_the_last_counts() -> None:
     assert lines_of(b"1 %\r50 %\r100 %\r\ndone\r\n") == (["100 %", "done"], "100 %\ndone")
 
 
-def test_a_command_has_the_servers_environment_and_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SHOP", "open")
-    monkeypatch.setenv("ROTA_STAGE", "staging")
-    monkeypatch.setenv("ROTA_KEYS", "whsec_secret")
-    monkeypatch.setenv("ROTA_TOKEN", "another run's")
+def test_a_command_has_the_servers_environment_and_its_run(bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("SHOP", "open")
+    bare.setenv("ROTA_STAGE", "staging")
+    bare.setenv("ROTA_KEYS", "whsec_secret")
+    bare.setenv("ROTA_TOKEN", "another run's")
     due = datetime(2026, 1, 31, 2, tzinfo=UTC)
     found = environment(Run(job="a", id="a@1\0", attempt=2, queue="work", token=None, scheduled_at=due, deadline=due))
     assert {name: value for name, value in found.items() if name.startswith(("ROTA_", "SHOP"))} == {
@@ -288,3 +297,18 @@ def test_a_command_is_no_part_of_what_a_schedule_sends() -> None:
     scheduled = job(["sh", "-c", "secret"], schedule=Cron("0 2 * * *"))
     assert Manifest(name="shop", jobs=[scheduled]).find("a") is scheduled
     assert scheduled.post is None
+
+
+@pytest.mark.usefixtures("bare")
+def test_the_page_about_commands_declares_what_it_says() -> None:
+    page = (Path(__file__).parents[2] / "docs/how-to/run-commands.md").read_text(encoding="utf-8")
+    found: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], found)
+    assert [declared.command for declared in found["manifest"].jobs] == [
+        ("./bin/report", "--daily"),
+        ("sh", "-c", "pg_dump shop | gzip > /backup/shop.gz"),
+    ]
+    due = datetime(2026, 1, 31, tzinfo=UTC)
+    run = Run(job="a", id="1", attempt=1, queue="q", token=1, scheduled_at=due, enqueued_at=due, deadline=due)
+    told = re.findall(r"^\| `(ROTA_\w+)` \|", page, re.MULTILINE)
+    assert set(told) == {name for name in environment(run) if name.startswith("ROTA_")}
