@@ -11,6 +11,8 @@ import pytest
 
 import rota
 import rota.testing
+import rota_cdk
+import rota_cdk.testing
 
 HEAVY = {
     "aws_cdk",
@@ -79,17 +81,29 @@ def test_the_ledger_s_suite_says_what_to_install_where_hypothesis_is_missing() -
 
 
 def test_the_declarations_do_not_bring_cdk_and_the_constructs_bring_no_boto3() -> None:
-    loaded = modules_after("import rota_cdk")
+    loaded = modules_after("import rota_cdk; rota_cdk.Rota")
     assert "aws_cdk" in loaded
     assert loaded & {"boto3", "botocore", "rota.worker", "rota.client", "rota.runner"} == set()
 
 
-@pytest.mark.parametrize("package", [rota, rota.testing])
+def test_the_pytest_plugins_are_found_at_no_cost() -> None:
+    loaded = modules_after("import rota.testing.pytest_plugin, rota_cdk.testing.pytest_plugin")
+    assert loaded & (HEAVY - {"pytest", "rota_cdk"}) == set()
+
+
+@pytest.mark.parametrize("package", [rota, rota.testing, rota_cdk])
 def test_every_public_name_can_be_imported(package: object) -> None:
     assert sorted(vars(package)["_HOMES"]) == sorted(vars(package)["__all__"]) == dir(package)
     for name in vars(package)["__all__"]:
         home = importlib.import_module(f"{package.__name__}.{vars(package)['_HOMES'][name]}")  # type: ignore[attr-defined]
         assert getattr(package, name) is getattr(home, name)
+
+
+def test_every_public_name_of_the_synth_helpers_can_be_imported() -> None:
+    homes = vars(rota_cdk.testing)["_HOMES"]
+    assert sorted(homes) == sorted(rota_cdk.testing.__all__) == dir(rota_cdk.testing)
+    for name, home in homes.items():
+        assert getattr(rota_cdk.testing, name) is getattr(importlib.import_module(home), name)
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:

@@ -81,6 +81,10 @@ def test_the_runtime_brings_its_command_and_its_pytest_plugin(wheels: dict[str, 
     assert "[pytest11]\nrota = rota.testing.pytest_plugin" in wheels["rota"].entry_points
 
 
+def test_the_constructs_bring_their_pytest_plugin(wheels: dict[str, Wheel]) -> None:
+    assert "[pytest11]\nrota_cdk = rota_cdk.testing.pytest_plugin" in wheels["rota_cdk"].entry_points
+
+
 def test_a_server_installs_neither_cdk_nor_what_tests_need(wheels: dict[str, Wheel]) -> None:
     server = wheels["rota"].requirements() | wheels["rota"].requirements("aws")
     assert {"cronsim", "pydantic", "tzdata", "boto3"} <= server

@@ -33,6 +33,7 @@ def assert_schedule_snapshot(
     """
     __tracebackhide__ = True
     path = Path(path)
+    shown = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
     text = schedule_snapshot(manifest, since=since, count=count)
     if options.update_snapshots if update is None else update:
         if not path.exists() or path.read_text(encoding="utf-8") != text:
@@ -40,13 +41,13 @@ def assert_schedule_snapshot(
             path.write_text(text, encoding="utf-8")
         return
     if not path.exists():
-        raise AssertionError(f"there is no snapshot {path}; make it with `{HOW}`, read it, and commit it")
+        raise AssertionError(f"there is no snapshot {shown}; make it with `{HOW}`, read it, and commit it")
     before = path.read_text(encoding="utf-8")
     if before != text:
-        named = (str(path), f"manifest {manifest.name!r} now")
+        named = (shown, f"manifest {manifest.name!r} now")
         found = difflib.unified_diff(before.splitlines(), text.splitlines(), *named, lineterm="")
         raise AssertionError(
-            f"what will run when has changed:\n\n{_lines(found)}\n\nif it is meant so: `{HOW}`, and commit {path}"
+            f"what will run when has changed:\n\n{_lines(found)}\n\nif it is meant so: `{HOW}`, and commit {shown}"
         )
 
 
