@@ -73,12 +73,17 @@ def _job(app: Any, key: str, entry: Mapping[str, Any], zone: str) -> FoundJob:
             handler=_handler(task) or ":".join(task_name.rpartition(".")[::2]),
             queue=str(getattr(queue, "name", queue)) if queue else None,
             attempts=attempts,
-            timeout=_interval(getattr(task, "time_limit", None) or getattr(task, "soft_time_limit", None)),
+            timeout=_interval(_time_limit(app, task)),
             start_deadline=None if "expires" in options else _interval(expires),
             remarks=tuple(remarks),
             problem=problem,
         )
     )
+
+
+def _time_limit(app: Any, task: Any) -> Any:
+    of_task = getattr(task, "time_limit", None) or getattr(task, "soft_time_limit", None)
+    return of_task or app.conf.task_time_limit or app.conf.task_soft_time_limit
 
 
 def _when(schedule: Any, zone: str) -> When | None:

@@ -8,8 +8,9 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
+from rota.importing.command_names import name_of
 from rota.importing.found import CronText, Found, FoundJob, Remark, within_limits
-from rota.importing.shell import argv_of, name_of, variables_of
+from rota.importing.shell import argv_of, variables_of
 
 _VARIABLE = re.compile(r"""\s*("[^"]*"|'[^']*'|[^\s="'][^\s=]*)\s*=\s*(.*?)\s*""", re.DOTALL)
 _PERCENT = re.compile(r"(?<!\\)%")

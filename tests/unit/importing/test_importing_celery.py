@@ -146,6 +146,13 @@ def test_retries_and_limits_of_a_task():
     assert "any exception" in job.remarks[0]
 
 
+def test_the_limit_of_all_tasks():
+    entry = {"task": named("clean"), "schedule": 60}
+    assert only(entry).timeout is None
+    assert only(entry, task_time_limit=120).timeout == timedelta(minutes=2)
+    app.conf.task_time_limit = None
+
+
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from rota.importing.shell import argv_of, name_of, variables_of
+from rota.importing.command_names import name_of
+from rota.importing.shell import argv_of, variables_of
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,9 @@ def test_words_are_those_that_a_shell_finds(command):
         ("flock -n /tmp/poll.lock sudo -u www ./poll.py", "poll"),
         ("bash -lc './go now'", "go now"),
         ("if true; then sweep; fi", "sweep"),
+        ("test -x anacron || { cd / && run-parts --report /etc/cron.daily; }", "run-parts report"),
+        ("test -d /x && perl -e 'sleep int(rand(9))' && certbot -q renew", "certbot renew"),
+        ("if [ $(date +%d) -le 7 ]; then check --all; fi", "check all"),
         ("echo hello", "echo hello"),
         (">/dev/null", ""),
         ("", ""),
