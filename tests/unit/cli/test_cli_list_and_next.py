@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from rota.cli.times import spell_duration
+from rota.windows import spread
 
 AT = datetime(2026, 3, 27, 8, 59, 30, tzinfo=UTC)  # two days before Berlin's clocks go forward
 
@@ -90,6 +91,45 @@ def test_next_in_another_zone(run):
     code, _, err = run("next", "--zone", "Mars/Base")
     assert code == 2
     assert "'Mars/Base' is not an IANA name" in " ".join(err.split())
+
+
+def test_next_from_a_day_until_another(run):
+    _, out, _ = run("next", "report", "--from", "2026-03-28", "--until", "2026-03-30", "--zone", "Europe/Berlin")
+    assert out.splitlines()[1:] == [
+        "report  Sat 2026-03-28 09:00  Europe/Berlin  23 h",
+        "report  Sun 2026-03-29 09:00  Europe/Berlin  1 d 22 h",
+    ]
+    _, out, _ = run("next", "report", "--from", "2026-03-26T08:00:00Z", "-n", "1", "--json")
+    assert json.loads(out)["occurrences"][0]["at"] == "2026-03-26T08:00:00Z"
+    _, out, _ = run("next", "report", "--from", "2026-03-26", "-n", "1")
+    assert out.splitlines()[1].endswith("  1 d ago")
+    assert run("next", "report", "--until", "2026-03-28")[1] == "nothing is due in that time\n"
+    for wrong in ("28.3.2026", "2026-03-28T09:00", "2026-02-30"):
+        code, _, err = run("next", "--until", wrong)
+        assert code == 2
+        assert f"--until {wrong!r} is neither a day" in " ".join(err.replace("│", "").split())
+
+
+def test_next_leaves_out_what_is_excluded_and_says_what_starts_later(declare, run):
+    declare("""
+from datetime import date
+work = Queue(name="work")
+manifest = Manifest(name="shop", jobs=[
+    Job(name="a", handler="b:c", target=work,
+        schedule=Cron("0 9 * * *", excluding=[date(2026, 3, 28)], jitter=timedelta(minutes=30))),
+    Job(name="b", handler="b:c", target=work,
+        schedule=Cron("0 9 * * *", flexible_window=timedelta(minutes=15), start=datetime(2026, 3, 29, tzinfo=UTC)))])
+""")
+    _, out, _ = run("next", "-n", "3", "--json")
+    found = [(each["job"], each["at"], each["note"]) for each in json.loads(out)["occurrences"]]
+    assert [(job, at) for job, at, _ in found] == [
+        ("a", "2026-03-27T09:00:00Z"),
+        ("a", "2026-03-29T09:00:00Z"),
+        ("b", "2026-03-29T09:00:00Z"),
+    ]
+    later = spread(timedelta(minutes=30), "a@2026-03-27T09:00:00Z")
+    assert found[0][2] == f"starts {spell_duration(later)} later, by its jitter"
+    assert found[2][2] == "delivered up to 15 min later, by its flexible window"
 
 
 @pytest.mark.parametrize(
