@@ -210,8 +210,10 @@ class Cron(Schedule):
         without their zone, and the instant of that, or None for a time that a change of clocks skips. `start`, `end`
         and `excluding` of the schedule do not count."""
         zone, first, last = _zone(self.time_zone), self._wall(start), self._wall(end)
+        # Where clocks show `last` for the second time, later walls have been shown already, the next day's among them.
+        last_day = last.date() + _DAY if last.fold else last.date()
         for day in self._crons.days(first.date(), 1):
-            if day > last.date():
+            if day > last_day:
                 return
             midnight = datetime.combine(day, time())
             offset = midnight.replace(tzinfo=zone).utcoffset()
