@@ -179,6 +179,16 @@ def test_signals_that_the_server_ignores_reach_the_command(shell: Shell) -> None
     assert error.exit_code == -signal.SIGTERM
 
 
+def test_a_log_that_fails_ends_the_command_too(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(child.log, "info", full)  # as a filter of the user's may
+    with pytest.raises(OSError, match="no space left"):
+        shell.run("echo $$ > started; echo; echo printed; sleep 60")
+    wait_until(lambda: not is_alive(int(shell.wrote("started"))))
+
+
 def test_an_exit_code_that_somebody_else_took_is_no_success(shell: Shell) -> None:
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:

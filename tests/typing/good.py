@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from rota import (
     Client,
+    CommandError,
     Cron,
     Endpoint,
     Every,
@@ -53,6 +54,9 @@ build_report = Job(
     enabled=False,
     description="On working days",
 )
+
+report = Job(name="report", command=["./bin/report", "--daily"], target=billing, retry=Retry(on=[CommandError]))
+tidy_logs = Job(name="tidy-logs", command=("sh", "-c", "rm -f logs/*.gz"), target=billing)
 
 web = Endpoint(name="web", path="/jobs", idle_timeout=timedelta(seconds=60), ledger=False)
 web_us = Endpoint(name="web-us")

@@ -1,6 +1,5 @@
 """The process of a command: followed, told to stop and killed by the thread that runs it."""
 
-import atexit
 import logging
 import os
 import select
@@ -171,17 +170,10 @@ _no_forks = threading.RLock()
 of."""
 
 
-def _kill_all() -> None:
-    """At the end of the process: on Linux the lifelines do it, however that comes about."""
-    for child in list(_running):
-        child.kill()
-
-
 def _after_fork_in_child() -> None:
     _no_forks.release()
     for child in list(_running):
         child.forget()
 
 
-atexit.register(_kill_all)
 os.register_at_fork(before=_no_forks.acquire, after_in_parent=_no_forks.release, after_in_child=_after_fork_in_child)

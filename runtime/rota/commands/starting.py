@@ -47,7 +47,7 @@ def start(command: Sequence[str], environment: dict[str, str]) -> tuple[subproce
 
 def _tie(lifeline: int, group: int) -> None:
     """Have the system kill the group when the lifeline has no writer left. It is their open file, so it counts as long
-    as one of them has it. Linux alone; elsewhere an orderly end of this process kills them."""
+    as one of them has it. Linux alone has it; elsewhere workers and middlewares end their commands when they stop."""
     if hasattr(fcntl, "F_SETSIG"):
         with suppress(OSError):  # it has ended already
             fcntl.fcntl(lifeline, fcntl.F_SETOWN, -group)
