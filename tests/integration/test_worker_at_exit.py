@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 SHOP = """
     import asyncio, sys, threading, time
@@ -13,6 +14,8 @@ SHOP = """
     work = Queue(name="work")
     once = Retry(attempts=1)
     jobs = [Job(name=name, handler=f"__main__:{name}", target=work, retry=once) for name in ("ask", "tell")]
+    busy = "trap 'exit 1' TERM; sleep 0.5; echo through > through"
+    jobs.append(Job(name="report", command=["sh", "-c", f"touch begun; {busy}"], target=work, retry=once))
     manifest, backend = Manifest(name="shop", jobs=jobs), MemoryBackend()
     started = threading.Event()
 
@@ -29,9 +32,10 @@ SHOP = """
 """
 
 
-def run(rest: str) -> subprocess.CompletedProcess[str]:
+def run(rest: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     program = textwrap.dedent(SHOP) + textwrap.dedent(rest)
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_a_handler_that_needs_an_executor_finishes_in_its_grace_time() -> None:
@@ -40,6 +44,19 @@ def test_a_handler_that_needs_an_executor_finishes_in_its_grace_time() -> None:
         started.wait(10)
     """)
     assert ended.stdout == "answer 42\n", ended.stderr
+    assert ended.returncode == 0
+
+
+def test_a_command_finishes_in_its_grace_time(tmp_path: Path) -> None:
+    ended = run(
+        """
+        from pathlib import Path
+        Client(manifest, backend=backend).enqueue(jobs[2])
+        while not Path("begun").exists(): time.sleep(0.01)
+        """,
+        tmp_path,
+    )
+    assert (tmp_path / "through").exists(), ended.stderr
     assert ended.returncode == 0
 
 
