@@ -106,11 +106,10 @@ class Fleet:
     # What is in hand
 
     def _look(self, now: float) -> bool:
-        """Extend, renew and tell what is in hand, as a worker's keeper, renewer and watcher do."""
+        """Renew and tell what is in hand, as a worker's renewer and watcher do."""
         if now < self._look_at():
             return False
         self._looked = now
-        self._keeper.look()
         self._renewer.look()
         for held in self._keeper.held:
             if held.stop.due is not None and now >= held.stop.due:
@@ -122,7 +121,6 @@ class Fleet:
         due = _NEVER
         for held in self._keeper.held:
             stop = held.stop
-            due = min(due, held.visible_at - held.source.visibility / 2)
             if stop.due is not None and stop.reason is None:
                 due = min(due, stop.due)
             if stop.claim is not None and stop.claim.record.lock is not None:
@@ -166,6 +164,13 @@ class Fleet:
         held = Held(source, message.body, message.receipt, monotonic(), monotonic, message=message.id)
         held.stop = VirtualStop(monotonic, self._timeline)
         began: list[datetime] = []
+
+        def begin() -> None:
+            began.append(now := self._clock.now())
+            if held.stop.run is not None:
+                self._recorder.begin(held.stop.run, now)
+
+        held.extend(_NEVER)  # as its queue has it: see `Simulation`
         self._keeper.keep([held])
         self._running += 1
         try:
@@ -174,11 +179,12 @@ class Fleet:
                 queue=source.name,
                 stop=held.stop,
                 message=held.message,
-                begins=lambda: began.append(self._clock.now()),
+                begins=begin,
             )
             if held.stop.run is not None:
                 self._recorder.note(held.stop.run, verdict, began, self._clock.now())
-            self._settlers[source.name].settle(held, verdict)
+            if self._recorder.is_open:
+                self._settlers[source.name].settle(held, verdict)
         finally:
             self._running -= 1
 

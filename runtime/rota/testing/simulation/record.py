@@ -24,10 +24,11 @@ class Recorder:
         """All of them, by the instant that they are for."""
         return sorted(self._runs.values(), key=lambda run: (run.due is not None and run.due.timestamp(), run.job))
 
-    def note(self, run: Run, verdict: Verdict, began: Sequence[datetime], now: datetime) -> None:
-        """A delivery of `run` came to `verdict` at `now`. `began` has when its handler was called, if it was."""
-        if not self.is_open or verdict.found is not None:  # or it is a second delivery, which changes nothing
-            return
+    def begin(self, run: Run, now: datetime) -> None:
+        """The handler of `run` is called at `now`."""
+        self._find(run).reason = f"runs since {now:%Y-%m-%d %H:%M} UTC"
+
+    def _find(self, run: Run) -> SimulatedRun:
         key = (run.job, run.id, run.endpoint)
         if (found := self._runs.get(key)) is None:
             found = self._runs[key] = SimulatedRun(
@@ -37,6 +38,13 @@ class Recorder:
                 scheduled_at=run.scheduled_at,
                 enqueued_at=run.enqueued_at,
             )
+        return found
+
+    def note(self, run: Run, verdict: Verdict, began: Sequence[datetime], now: datetime) -> None:
+        """A delivery of `run` came to `verdict` at `now`. `began` has when its handler was called, if it was."""
+        if not self.is_open or verdict.found is not None:  # or it is a second delivery, which changes nothing
+            return
+        found = self._find(run)
         found.reason = verdict.reason
         for started_at in began:
             outcome = verdict.outcome or Outcome.ABANDONED

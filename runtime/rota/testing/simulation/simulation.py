@@ -1,7 +1,7 @@
 """`simulate`: when the jobs of a manifest run, and what becomes of them, over days of virtual time."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from random import Random
@@ -16,7 +16,7 @@ from rota.queues.memory import MemoryBackend
 from rota.run import Outcome
 from rota.runner import Runner
 from rota.stores.memory import MemoryStore
-from rota.targets import MAX_VISIBILITY, TRIGGER
+from rota.targets import TRIGGER
 from rota.testing.clock import FakeClock
 from rota.testing.simulation import table
 from rota.testing.simulation.fired import fired
@@ -129,10 +129,9 @@ class Simulation:
         sources = []
         for queue in (*self._manifest.queues, *([TRIGGER] if self._manifest.endpoints else [])):
             messages = self._backend.queue(queue.name)
-            # As long as it can be: no server dies here, and to extend it every half a minute costs real time.
-            declared = replace(queue, visibility_timeout=MAX_VISIBILITY)
-            messages.visibility_timeout = MAX_VISIBILITY.total_seconds()
-            sources.append(Source(declared, messages, self._backend.dead_letters(queue.name)))
+            # What is received stays hidden: no server dies here, and to extend it all the time would cost real time.
+            messages.visibility_timeout = math.inf
+            sources.append(Source(queue, messages, self._backend.dead_letters(queue.name)))
         return sources
 
     # What became of it
