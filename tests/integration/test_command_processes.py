@@ -111,6 +111,13 @@ def test_what_does_not_heed_sigterm_is_killed_with_all_that_it_has_started(shell
     wait_until(lambda: not is_alive(int(shell.wrote("helper"))))
 
 
+def test_what_it_has_started_is_killed_too_where_it_ends_itself(shell: Shell) -> None:
+    (shell.folder / "program").write_text("trap '' TERM; echo $$ > started; while :; do sleep 0.05; done")
+    error = shell.told("trap 'exit 7' TERM; sh program & wait", kill_after=0.3)
+    assert str(error) == f"exit code 7 when it was told to stop: {WORD}, without output"
+    wait_until(lambda: not is_alive(int(shell.wrote("started"))))
+
+
 def test_a_shell_that_goes_before_its_program_does_not_cut_its_last_words(shell: Shell) -> None:
     program = "trap 'sleep 0.5; echo tidied > tidied; exit' TERM; echo > started; while :; do sleep 0.05; done"
     (shell.folder / "program").write_text(program)

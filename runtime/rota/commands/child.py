@@ -90,15 +90,19 @@ class Child:
         if self._code == 0 and self._told_at is None:
             return success(output.tail)
         told = None if self._told_at is None else self._stop.reason
-        raise failure(self._code, output.tail, told=told, killed_after=kill_after if self._killed else None)
+        was_killed = self._killed and self._code == -signal.SIGKILL  # it may have ended before what it had started
+        raise failure(self._code, output.tail, told=told, killed_after=kill_after if was_killed else None)
 
     def _until_it_ends(self, output: Output, kill_after: float) -> None:
         words, silent, pause = select.poll(), False, 0.001
         words.register(self._pipe)
         while True:
+            # Looked at first: what has ended by itself was not told.
+            if self._has_ended() and self._told_at is None:
+                return
             self._see_to_stop(kill_after)
-            # Told to stop, what it has started may still be at its last words: a shell goes before its program.
-            if self._has_ended() and (self._told_at is None or self._killed or not self._group_lives()):
+            # What it has started may still be at its last words: a shell goes before its program.
+            if self._ended and (self._killed or not self._group_lives()):
                 return
             if silent or self._ended:
                 time.sleep(pause)
