@@ -21,18 +21,7 @@ def job(**declared: object) -> Job[None]:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "KNOWN_AT",
-        "REGION",
-        "SQS",
-        "DYNAMODB_WRITE",
-        "DYNAMODB_READ",
-        "RULE",
-        "SCHEDULER",
-        "LAMBDA",
-        "ITEM_OVERHEAD",
-        "HOURS_A_MONTH",
-    ],
+    ["KNOWN_AT", "REGION", "SQS", "DYNAMODB_WRITE", "DYNAMODB_READ", "RULE", "SCHEDULER", "LAMBDA", "ITEM_OVERHEAD"],
 )
 def test_prices_are_those_of_the_cost_page(name):
     assert getattr(cost, name) == getattr(prices, name)
@@ -61,6 +50,7 @@ def test_what_a_minute_adds_is_what_was_counted(kind, requests):
 
 
 def test_polling_is_what_was_counted():
+    assert cost.HOURS_A_MONTH == prices.HOURS_A_MONTH
     assert counted["idle"]["receives_an_hour"] == cost.POLLS_AN_HOUR
     month = counted["idle"]["receives_an_hour"] * prices.HOURS_A_MONTH * prices.SQS / 1e6
     assert idle_month(2, 3) == pytest.approx(6 * month)

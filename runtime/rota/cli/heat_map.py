@@ -51,7 +51,7 @@ def heat_map(found: Forecast, *, width: int, plain: bool = False) -> Iterator[Te
     most = max(folded.values(), default=0)
     yield Text(_ticks(columns, wide), "dim")
     for hour in range(24):
-        line = Text(f"{hour:02} ", "dim")
+        line = Text.assemble((f"{hour:02} ", "dim"))
         row = [folded.get(hour * columns + place, 0) for place in range(columns)]
         for count in row:
             shade = level(count, most) if most else 0
@@ -64,7 +64,7 @@ def heat_map(found: Forecast, *, width: int, plain: bool = False) -> Iterator[Te
 
 def _ticks(columns: int, wide: int) -> str:
     """The minutes above the columns, each where its column begins, as many as have room."""
-    line, step = "", next(each for each in (5, 10, 15, 30, 60) if columns * wide // (60 // each) >= 4)
+    line, step = "", next((each for each in (5, 10, 15, 30) if columns * wide // (60 // each) >= 4), 60)
     for minute in range(0, 60, step):
         line = line.ljust(minute * columns // 60 * wide) + f":{minute:02}"
     return " " * _LABEL + line
