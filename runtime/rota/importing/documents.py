@@ -1,6 +1,7 @@
 """YAML documents, and what is read from them whatever they hold. PyYAML is of the extra `rota[import]`."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from rota.importing.found import UnreadableError
@@ -29,6 +30,14 @@ def mapping(value: Any) -> dict[Any, Any]:
 def items(value: Any) -> list[Any]:
     """The value if it is a list, else an empty one."""
     return value if isinstance(value, list) else []
+
+
+def duration(value: Any, unit: timedelta) -> timedelta | None:
+    """So many units, or None for what is no number of them that there could be."""
+    try:
+        return value * unit if isinstance(value, int | float) else None
+    except (OverflowError, ValueError):  # a ValueError is of not-a-number
+        return None
 
 
 def names(value: Any) -> Iterator[str]:

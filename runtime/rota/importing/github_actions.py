@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from rota.exclusion import Overlap
-from rota.importing.documents import documents, items, mapping, names, others
+from rota.importing.documents import documents, duration, items, mapping, names, others
 from rota.importing.found import CronText, Found, FoundJob, Remark, within_limits
 
 _SHELLS = {
@@ -45,7 +45,6 @@ def read_github(text: str, *, source: str) -> Found:
 def _job(workflow: dict[Any, Any], job: dict[Any, Any], place: str, title: str, schedule: dict[Any, Any]) -> FoundJob:
     expression, zone = str(schedule.get("cron", "")), str(schedule.get("timezone") or "UTC")
     command, problem, remarks = _command(workflow, job)
-    minutes = job.get("timeout-minutes")
     concurrency = job.get("concurrency", workflow.get("concurrency"))
     if concurrency:
         remarks.append("its concurrency group became a lock of this job alone; for one that jobs share: Lock(key=...)")
@@ -57,7 +56,7 @@ def _job(workflow: dict[Any, Any], job: dict[Any, Any], place: str, title: str, 
             when=CronText(expression=expression, time_zone=zone),
             command=command,
             attempts=1,
-            timeout=timedelta(minutes=minutes) if isinstance(minutes, int | float) else None,
+            timeout=duration(job.get("timeout-minutes"), timedelta(minutes=1)),
             overlap=_overlap(concurrency) if concurrency else None,
             only_latest=True,
             description=str(job.get("name") or ""),
@@ -85,7 +84,8 @@ def _command(workflow: dict[Any, Any], job: dict[Any, Any]) -> tuple[tuple[str, 
         if (rest := others(step, "name", "id", "run", "shell", "working-directory"))
     ]
     defaults = {**_defaults(workflow), **_defaults(job)}
-    shells = {step.get("shell", defaults.get("shell")) for _, step in runs}
+    named = [step.get("shell", defaults.get("shell")) for _, step in runs]
+    shells = {None if shell is None else str(shell) for shell in named}
     script = _script([{**defaults, **step} for _, step in runs])
     if not runs:
         return (), "it has no run: steps that could be a command; write one, or a handler", remarks

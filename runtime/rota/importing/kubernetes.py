@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from rota.exclusion import Overlap
-from rota.importing.documents import documents, items, mapping, names, others
+from rota.importing.documents import documents, duration, items, mapping, names, others
 from rota.importing.found import CronText, Found, FoundJob, Remark, When, within_limits
 
 _DEFAULT_BACKOFF = 6
@@ -14,6 +14,7 @@ _DEFAULT_BACKOFF = 6
 
 _OVERLAP: dict[str, Overlap] = {"Forbid": "skip", "Replace": "cancel_running"}
 _ENDS = (59, 23, 31, 12, 6)
+_SECOND = timedelta(seconds=1)
 _GO_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _NO_ZONE = (
     "no timeZone is named, so UTC is taken; Kubernetes goes by its controller's: if that differs, give --time-zone"
@@ -64,16 +65,19 @@ def _job(manifest: dict[Any, Any], place: str, name: str, time_zone: str | None)
     if len(containers) != 1:
         problem = f"it has {len(containers)} containers, and a job one command; write it"
     schedule = str(spec.get("schedule", ""))
+    when = _when(schedule, str(spec.get("timeZone") or time_zone or "UTC"))
+    if when is None:
+        problem = f"its schedule is {schedule!r}, longer than there is time"
     return within_limits(
         FoundJob(
             place=place,
             source=f"{schedule} {spec.get('timeZone', '')}".strip(),
             name=name,
-            when=_when(schedule, str(spec.get("timeZone") or time_zone or "UTC")),
+            when=when,
             command=command,
             attempts=_number(job.get("backoffLimit"), _DEFAULT_BACKOFF) + 1,
-            timeout=_seconds(job.get("activeDeadlineSeconds")),
-            start_deadline=_seconds(spec.get("startingDeadlineSeconds")),
+            timeout=duration(job.get("activeDeadlineSeconds"), _SECOND),
+            start_deadline=duration(spec.get("startingDeadlineSeconds"), _SECOND),
             overlap=_OVERLAP.get(str(spec.get("concurrencyPolicy"))),
             only_latest=True,
             enabled=spec.get("suspend") is not True,
@@ -83,13 +87,13 @@ def _job(manifest: dict[Any, Any], place: str, name: str, time_zone: str | None)
     )
 
 
-def _when(schedule: str, zone: str) -> When:
+def _when(schedule: str, zone: str) -> When | None:
     """What the library that Kubernetes reads schedules with makes of one: https://pkg.go.dev/github.com/robfig/cron/v3"""
     if prefix := re.match(r"(?:CRON_)?TZ=(\S*)\s+", schedule):
         schedule, zone = schedule[prefix.end() :], prefix[1]
-    if interval := re.fullmatch(r"@every\s+((?:[0-9.]+[hms])+)", schedule):
-        parts = re.findall(r"([0-9.]+)([hms])", interval[1])
-        return timedelta(seconds=sum(float(number) * _GO_UNITS[unit] for number, unit in parts))
+    if re.fullmatch(r"@every\s+([0-9]+(\.[0-9]+)?[hms])+", schedule):
+        parts = re.findall(r"([0-9.]+)([hms])", schedule)
+        return duration(sum(float(number) * _GO_UNITS[unit] for number, unit in parts), _SECOND)
     fields = schedule.split()
     if len(fields) == len(_ENDS):
         schedule = " ".join(_field(field, end) for field, end in zip(fields, _ENDS, strict=True))
@@ -134,7 +138,3 @@ def _not_carried(spec: Any, job: Any, pod: Any, container: Any) -> Iterator[str]
 
 def _number(value: Any, default: int) -> int:
     return value if isinstance(value, int) else default
-
-
-def _seconds(value: Any) -> timedelta | None:
-    return timedelta(seconds=value) if isinstance(value, int) else None

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rota.envelope import Envelope
 from rota.importing.crontab import read_crontab
+from rota.importing.declarations import write
 from rota.importing.found import CronText, FoundJob, Remark
 
 
@@ -138,8 +139,14 @@ line = st.one_of(
 @settings(max_examples=300)
 @given(st.lists(line, max_size=8), st.booleans())
 def test_every_line_is_a_job_a_remark_a_comment_or_blank(lines, system):
-    said = {each.place for each in read_crontab("\n".join(lines), system=system)}
+    found = read_crontab("\n".join(lines), system=system)
+    said = {each.place for each in found}
     for number, text in enumerate(lines, 1):
         bare = text.strip(" \t")
         carried = bare.split("=")[0].strip() in ("SHELL", "CRON_TZ") and "=" in bare
         assert not bare or bare.startswith("#") or carried or f"line {number}" in said, text
+    written = write(found, manifest="shop", queue="work", source="x")
+    scope = {"__name__": "jobs"}
+    exec(compile(written.text, "jobs.py", "exec"), scope)
+    declared = [each for each in found if isinstance(each, FoundJob) and not each.problem]
+    assert [job.command for job in scope["manifest"].jobs] == [each.command for each in declared]
