@@ -56,10 +56,20 @@ def _of(runs: dict[str, list[dict[str, Any]]], count: int, empty: float) -> dict
                 "cpu_ms": statistics.median(each),
                 "seconds": statistics.median(run["seconds"] for run in runs[name]),
                 "rounds": len(each),
+                "parts_ms": _parts(runs[name], count),
             }
             for name, each in ms.items()
         },
         "ratios": [one / other for one, other in zip(mine, its, strict=True)],
+    }
+
+
+def _parts(runs: list[dict[str, Any]], count: int) -> dict[str, float]:
+    """Milliseconds of a job, medians, by what is done and who does it."""
+    return {
+        f"{what}: {who}": statistics.median(run["parts"][what][who] for run in runs) * 1000 / count
+        for what, by in runs[0]["parts"].items()
+        for who in by
     }
 
 

@@ -15,6 +15,7 @@ from rota.names import Names
 from rota.testing.local_aws import LocalAws
 
 ROOT = Path(__file__).resolve().parents[2]
+EDITS = {"added": ADDED, "removed": REMOVED, "changed": CHANGED}
 CONCURRENCY = 8
 """Shards that CloudFormation is given at once: none waits for another, all wait for the stack that they share."""
 
@@ -65,8 +66,7 @@ class Growth:
     def expected(self) -> dict[str, str]:
         """The schedules of the three jobs, by what the edit does with them."""
         names = Names(manifest.name, "default")
-        jobs = {"added": ADDED, "removed": REMOVED, "changed": CHANGED}
-        return {what: names.rule(job, shards=self.shards) for what, job in jobs.items()}
+        return {what: names.rule(job, shards=self.shards) for what, job in EDITS.items()}
 
     @property
     def is_as_promised(self) -> bool:
