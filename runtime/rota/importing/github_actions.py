@@ -84,14 +84,15 @@ def _command(workflow: dict[Any, Any], job: dict[Any, Any]) -> tuple[tuple[str, 
         if (rest := others(step, "name", "id", "run", "shell", "working-directory"))
     ]
     defaults = {**_defaults(workflow), **_defaults(job)}
-    named = [step.get("shell", defaults.get("shell")) for _, step in runs]
+    usual = "pwsh" if "windows" in str(job.get("runs-on")) else None
+    named = [step.get("shell", defaults.get("shell", usual)) for _, step in runs]
     shells = {None if shell is None else str(shell) for shell in named}
     script = _script([{**defaults, **step} for _, step in runs])
     if not runs:
         return (), "it has no run: steps that could be a command; write one, or a handler", remarks
     if len(shells) > 1 or not shells <= set(_SHELLS):
         return (), f"its steps are for {', '.join(sorted(map(str, shells)))}: write its command", remarks
-    if title := next((title for title, step in runs if "${{" in str(step["run"])), None):
+    if title := next((title for title, step in runs if "${{" in _script([{**defaults, **step}])), None):
         return ("sh", "-c", script), f"GitHub fills in ${{{{ }}}} in {title}: write what it stands for", remarks
     return (*_SHELLS[shells.pop()], script), None, remarks
 

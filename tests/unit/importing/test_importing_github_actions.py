@@ -85,6 +85,8 @@ def test_defaults_of_a_shell():
 def test_what_it_cannot_do_is_left_out():
     assert "no run: steps" in only(["uses: a/b@v1"]).problem
     assert only(["run: a", "{run: b, shell: python}"]).problem == "its steps are for None, python: write its command"
+    assert only(["run: a"], **{"runs-on": "windows-latest"}).problem == "its steps are for pwsh: write its command"
+    assert "in step 1: " in only(["{run: a, working-directory: '${{ github.workspace }}'}"]).problem
     assert only(["run: a", "{name: Post, run: 'curl ${{ secrets.URL }}'}"]).problem == (
         "GitHub fills in ${{ }} in step 2 (Post): write what it stands for"
     )
