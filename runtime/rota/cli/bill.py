@@ -1,4 +1,4 @@
-"""What jobs cost a month, as a table: runs, dollars, and what is not in them."""
+"""What jobs cost a month, as a table: how often they are fired, dollars, and what is not in them."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 from rota.cli.output import out, print_table
 from rota.cost import HOURS_A_MONTH, KNOWN_AT, MILLION, POLLS_AN_HOUR, REGION, idle_month, run_cost
-from rota.forecast import runs_a_month
+from rota.forecast import fired_a_month
 from rota.manifest import Job, Manifest
 from rota.schedules import Schedule
 
@@ -22,8 +22,8 @@ class Line:
     job: str
     by: str
     """"rule" or "schedule"; "enqueued" without one."""
-    runs_a_month: float | None
-    """Of its schedule, on average over a year; None where it has none."""
+    fired_a_month: float | None
+    """How often its schedule is, on average over a year, those included that it excludes; None where it has none."""
     dollars_a_month: float | None
     dollars_a_million: float
     """For a million runs."""
@@ -74,10 +74,10 @@ def _line(job: Job[Any], start: datetime, schedules_with: str, known: dict[Sched
     if schedule is None:
         return Line(job.name, "enqueued", None, None, cost.dollars, cost.unknown)
     if schedule not in known:
-        known[schedule] = runs_a_month(schedule, start)
-    runs = known[schedule] if job.enabled else 0.0
+        known[schedule] = fired_a_month(schedule, start)
+    fired = known[schedule] if job.enabled else 0.0
     by = "schedule" if schedules_with == "scheduler" or schedule.needs_scheduler else "rule"
-    return Line(job.name, by, runs, runs * cost.dollars / MILLION, cost.dollars, cost.unknown)
+    return Line(job.name, by, fired, fired * cost.dollars / MILLION, cost.dollars, cost.unknown)
 
 
 def print_bill(found: Bill, count: int) -> None:
@@ -86,18 +86,18 @@ def print_bill(found: Bill, count: int) -> None:
     shown, rest = found.lines[:count], found.lines[count:]
     rows = [_row(line) for line in shown]
     if rest:
-        runs, dollars = (sum(each or 0 for each in column) for column in zip(*map(_amounts, rest), strict=True))
-        rows.append([f"{len(rest):,} more", "", _runs(runs), _money(dollars), ""])
+        fired, dollars = (sum(each or 0 for each in column) for column in zip(*map(_amounts, rest), strict=True))
+        rows.append([f"{len(rest):,} more", "", _number(fired), _money(dollars), ""])
     if found.queues and found.processes:
         who = f"polling of {_count(found.queues, 'queue')} by {_count(found.processes, 'process', 'es')}"
         rows.append([who, "", "", _money(found.idle), ""])
     rows.append(["sum", "", "", _money(found.runs + found.idle), ""])
-    print_table(("job", "by", "runs a month", "$ a month", "$ a million"), rows)
+    print_table(("job", "by", "fired a month", "$ a month", "$ a million"), rows)
     notes: defaultdict[str, list[str]] = defaultdict(list)
     for line in found.lines:
         for unknown in line.unknown:
             notes[unknown].append(line.job)
-    if enqueued := [line.job for line in found.lines if line.runs_a_month is None]:
+    if enqueued := [line.job for line in found.lines if line.fired_a_month is None]:
         notes["enqueued: how often is not known, and not in the sum"] = enqueued
     for note, jobs in notes.items():
         more = f" and {len(jobs) - _NAMED:,} more" if len(jobs) > _NAMED else ""
@@ -112,16 +112,16 @@ def print_bill(found: Bill, count: int) -> None:
 
 
 def _amounts(line: Line) -> tuple[float | None, float | None]:
-    return line.runs_a_month, line.dollars_a_month
+    return line.fired_a_month, line.dollars_a_month
 
 
 def _row(line: Line) -> list[str]:
-    runs = "" if line.runs_a_month is None else _runs(line.runs_a_month)
+    fired = "" if line.fired_a_month is None else _number(line.fired_a_month)
     dollars = "" if line.dollars_a_month is None else _money(line.dollars_a_month)
-    return [line.job, line.by, runs, dollars, f"{line.dollars_a_million:.2f}"]
+    return [line.job, line.by, fired, dollars, f"{line.dollars_a_million:.2f}"]
 
 
-def _runs(number: float) -> str:
+def _number(number: float) -> str:
     return f"{number:,.0f}" if number >= 10 or number == 0 else f"{number:.2g}"
 
 
