@@ -13,6 +13,8 @@ from rota.importing.found import CronText, Found, FoundJob, Remark, within_limit
 from rota.importing.shell import argv_of, variables_of
 
 _VARIABLE = re.compile(r"""\s*("[^"]*"|'[^']*'|[^\s="'][^\s=]*)\s*=\s*(.*?)\s*""", re.DOTALL)
+_WORDS = re.compile(r"(?!m(in\w*)?\s+h)[^\W\d].*", re.DOTALL)
+"""A comment that says something: no line taken out, no ruler, no heading of the columns."""
 _PERCENT = re.compile(r"(?<!\\)%")
 
 _NOT_CARRIED = {
@@ -74,7 +76,7 @@ def read_crontab(text: str, *, system: bool = False, time_zone: str | None = Non
         if not line:
             comment = ""
         elif line.startswith("#"):
-            comment = line.lstrip("#").strip()
+            comment = line.lstrip("# \t") if _WORDS.fullmatch(line.lstrip("# \t")) else ""
         elif variable := _VARIABLE.fullmatch(line):
             name, value = (_unquoted(part) for part in variable.groups())
             if said := state.set(name, value, number):

@@ -55,20 +55,17 @@ class _Named:
 
 def write(found: Found, *, manifest: str, queue: str, source: str) -> Written:
     """The declarations of all that was found. `queue` is for jobs that name none; `source` is told at the top."""
-    jobs = [each for each in found if isinstance(each, FoundJob)]
-    queues = _queues(job.queue or queue for job in jobs)
-    named = _named(jobs, queues, queue)
-    entries = [each if isinstance(each, Remark) else named[id(each)] for each in found]
+    queues = _queues(each.queue or queue for each in found if isinstance(each, FoundJob))
+    entries = list(_named(found, queues, queue))
+    named = [each for each in entries if isinstance(each, _Named)]
     said = [one for each in entries for one in (each.said if isinstance(each, _Named) else [_general(each)])]
-    declared = [each for each in named.values() if not each.job.problem]
-    used = dict.fromkeys(each.queue for each in declared)
+    declared = [each for each in named if not each.job.problem]
+    used = {each.queue for each in declared}
     queue_lines = [
         f"{variable} = Queue(name={literals.text(name)})" for name, variable in queues.values() if variable in used
     ]
     blocks = ["\n".join(lines) for lines in _blocks(entries)]
-    body = "\n\n".join(
-        [*(["\n".join(queue_lines)] if used else []), *blocks, _manifest(manifest, list(named.values()))]
-    )
+    body = "\n\n".join([*(["\n".join(queue_lines)] if used else []), *blocks, _manifest(manifest, named)])
     return Written(f"{_head(source, [each.job for each in declared])}\n\n{body}\n", tuple(said), len(declared))
 
 
@@ -81,16 +78,16 @@ def _queues(wanted: Iterable[str]) -> dict[str, tuple[str, str]]:
     return queues
 
 
-def _named(jobs: Sequence[FoundJob], queues: dict[str, tuple[str, str]], queue: str) -> dict[int, _Named]:
-    """The jobs by their identity, for two may be equal."""
+def _named(found: Found, queues: dict[str, tuple[str, str]], queue: str) -> Iterator[Remark | _Named]:
     names: set[str] = set()
-    named = {}
     reserved = ["manifest", "timedelta", *(variable for _, variable in queues.values())]
-    for job in jobs:
-        name = job_name(job.name, names)
+    for each in found:
+        if isinstance(each, Remark):
+            yield each
+            continue
+        name = job_name(each.name, names)
         names.add(name)
-        named[id(job)] = _Named(job, name, literals.variable(name, reserved), queues[job.queue or queue][1])
-    return named
+        yield _Named(each, name, literals.variable(name, reserved), queues[each.queue or queue][1])
 
 
 def _general(remark: Remark) -> Said:

@@ -41,6 +41,13 @@ def test_a_comment_describes_the_line_below_it_alone():
     assert [job.description for job in jobs] == ["", "Two", ""]
 
 
+@pytest.mark.parametrize(
+    "comment", ["# 0 5 * * * ./old", "#*/5 * * * * ./old", "# @daily x", "#----", "# m h  dom mon dow   command"]
+)
+def test_what_describes_nothing_is_no_description(comment):
+    assert only(f"{comment}\n0 1 * * * a").description == ""
+
+
 def test_names_of_times():
     assert only("@daily ./x", time_zone="UTC").when == CronText(expression="@daily")
     assert only("@reboot ./x").problem.startswith("'@reboot': ")
