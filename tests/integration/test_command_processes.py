@@ -140,6 +140,14 @@ def test_what_has_left_the_group_and_keeps_the_pipe_does_not_hang_the_run(shell:
     wait_until(lambda: not is_alive(daemon))  # of SIGPIPE: nobody reads any more
 
 
+def test_nor_does_what_keeps_it_and_says_nothing(shell: Shell) -> None:
+    said = shell.run("setsid sh -c 'echo $$ > daemon; exec sleep 60' & while ! test -s daemon; do :; done; echo done")
+    daemon = int(shell.wrote("daemon"))
+    assert said.endswith("\ndone")
+    assert is_alive(daemon)
+    os.kill(daemon, signal.SIGKILL)
+
+
 def test_what_closes_its_output_is_still_waited_for(shell: Shell) -> None:
     assert shell.run("exec > /dev/null 2>&1; sleep 0.3; echo > ended") == "exit code 0, without output"
     assert (shell.folder / "ended").exists()
