@@ -218,7 +218,7 @@ def test_what_is_meant_so_is_accepted_by_kind_or_by_kind_and_job():
     findings = prove(jobs, start=NOW)
 
     def left(*accept: str) -> list[tuple[str, tuple[str, ...]]]:
-        return [(each.kind, each.jobs) for each in unaccepted(findings, accept)]
+        return [(each.kind, each.jobs) for each in unaccepted(findings, accept, ["a", "b"])]
 
     both = [("collision", ("a", "b"))]
     assert left("skipped", "repeated") == both
@@ -227,3 +227,21 @@ def test_what_is_meant_so_is_accepted_by_kind_or_by_kind_and_job():
     assert left("skipped", "repeated", "collision:a", "collision:b") == []
     with pytest.raises(ScheduleError, match=r"accept 'skiped:a' is none of skipped, .*, alone or as kind:job"):
         left("skiped:a")
+    with pytest.raises(ScheduleError, match="accept 'skipped:c': there is no job 'c'"):
+        left("skipped:c")
+
+
+def test_jobs_of_equal_schedules_have_findings_of_their_own():
+    jobs = [job(Cron("30 2 * * *", time_zone=BERLIN), name) for name in ("a", "b")]
+    assert [(each.kind, each.jobs) for each in prove(jobs, start=NOW)] == [
+        ("skipped", ("a",)),
+        ("skipped", ("b",)),
+        ("repeated", ("a",)),
+        ("repeated", ("b",)),
+    ]
+
+
+def test_what_is_excluded_for_long_is_not_over():
+    # More instants in a row than `next` looks at.
+    schedule = Cron("* * * * *", excluding=lambda moment: f"{moment:%Y-%m-%d}" < "2026-12-01")
+    assert [kind for kind, _ in told(schedule, days=30)] == []

@@ -57,7 +57,7 @@ def proof(
         jobs = [each for each in jobs if each is one or (one.lock and each.lock)]
     findings = [finding for finding in prove(jobs, start=at, days=days) if job is None or job in finding.jobs]
     try:
-        findings = list(unaccepted(findings, accept or ()))
+        findings = unaccepted(findings, accept or (), (each.name for each in found.jobs))
     except ScheduleError as error:
         raise typer.BadParameter(f"--{error}") from None
     looked_at = [each for each in jobs if job is None or each.name == job]

@@ -1,12 +1,13 @@
 """What will surprise, told before the deploy: a pure look at every occurrence of the next 400 days."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from rota.manifest import Job
 from rota.proof.clocks import clock_findings
-from rota.proof.ends import end_findings
+from rota.proof.ends import end_findings, unknown
 from rota.proof.finding import KINDS, Finding, Kind, unaccepted
 from rota.proof.gaps import gap_findings, unusual_gaps
 from rota.proof.locks import collisions
@@ -30,14 +31,20 @@ def prove(jobs: Sequence[Job[Any]], *, start: datetime, days: int = DAYS) -> lis
     end = start + timedelta(days=days)
     due = [job for job in jobs if job.schedule is not None and job.enabled]
     known = [job for job in due if not counts_from_deploy(job)]
-    found = [finding for job in due for finding in end_findings(job, start, end)]
+    found = [unknown(job) for job in due if counts_from_deploy(job)]
     runs: dict[Schedule, Runs] = {}
+    alike: dict[Schedule, list[Finding]] = {}
     for job in known:
-        if job.schedule is not None and job.schedule not in runs:
-            runs[job.schedule] = runs_of(job.schedule, start, end)
-    for job in known:
-        if job.schedule is not None:
-            found += clock_findings(job, start, end)
-            found += gap_findings(job, start, end, runs[job.schedule])
+        schedule = job.schedule
+        if schedule is None:
+            continue  # it is not due
+        if schedule not in runs:
+            runs[schedule] = own = runs_of(schedule, start, end)
+            alike[schedule] = [
+                *clock_findings(job, start, end),
+                *gap_findings(job, start, end, own),
+                *end_findings(job, start, end, own),
+            ]
+        found += [replace(finding, jobs=(job.name,)) for finding in alike[schedule]]
     found += collisions(known, runs)
     return sorted(found, key=lambda finding: KINDS.index(finding.kind))

@@ -8,51 +8,41 @@ from zoneinfo import ZoneInfo
 from rota.manifest import Job
 from rota.proof.finding import Finding
 from rota.proof.spelling import span, told
-from rota.schedules import Every, Once
-from rota.starts import Moment
+from rota.schedules import Every, Once, Schedule
+from rota.starts import Moment, Runs
 
 _MINUTE = timedelta(minutes=1)
 _INSTANT = timedelta(microseconds=1)
 
 
-def end_findings(job: Job[Any], start: datetime, end: datetime) -> Iterator[Finding]:
-    """Whether the job's occurrences are unknown, are none from `start` to `end`, or end in that time. That a `Once` has
-    one alone is no finding."""
+def unknown(job: Job[Any]) -> Finding:
+    """That of a job whose occurrences only AWS knows: an interval that counts from the deploy."""
+    schedule = job.schedule
+    instead = "a Cron"
+    if isinstance(schedule, Every):
+        instead = f"Every(timedelta(minutes={_nearest(schedule.interval)})), which divides the day, or a Cron"
+    return Finding(
+        kind="unknown",
+        jobs=(job.name,),
+        zone="UTC",
+        moments=(),
+        count=1,
+        what=f"{schedule}: it counts from the deploy, so only AWS knows its occurrences"
+        + (", and whether they collide with others of its lock" if job.lock else ""),
+        instead=instead,
+    )
+
+
+def end_findings(job: Job[Any], start: datetime, end: datetime, runs: Runs) -> Iterator[Finding]:
+    """Whether the job's runs from `start` to `end` are none, or the last ones. That a `Once` has one alone is no
+    finding."""
     schedule = job.schedule
     if schedule is None:
         return
-    if isinstance(schedule, Every) and not schedule.aligned:
-        near = _nearest(schedule.interval)
-        yield Finding(
-            kind="unknown",
-            jobs=(job.name,),
-            zone="UTC",
-            moments=(),
-            count=1,
-            what=f"{schedule}: it counts from the deploy, so only AWS knows its occurrences"
-            + (", and whether they collide with others of its lock" if job.lock else ""),
-            instead=f"Every(timedelta(minutes={near})), which divides the day, or a Cron",
-        )
-        return
-    zone = ZoneInfo(schedule.time_zone)
-
-    def moment(at: datetime) -> Moment:
-        return Moment(at.astimezone(zone).replace(tzinfo=None), at)
-
-    first = schedule.next(start - _INSTANT)
-    if first is None or first >= end:
-        later = "it never runs again" if first is None else f"its next run is {told(moment(first), schedule.time_zone)}"
-        yield Finding(
-            kind="never",
-            jobs=(job.name,),
-            zone=schedule.time_zone,
-            moments=() if first is None else (moment(first),),
-            count=1,
-            what=f"{schedule}: no run in {span(end - start)}; {later}",
-            instead="another schedule, or leave the job out" if first is None else "nothing, if it is that rare",
-        )
+    if not runs.instants:
+        yield _never(job, schedule, start, end)
     elif not isinstance(schedule, Once) and schedule.next(end - _INSTANT) is None:
-        last = moment(schedule.latest(end) or first)
+        last = runs.moment(-1)
         why = f", for its end is {schedule.end.isoformat()}" if schedule.end else ""
         yield Finding(
             kind="ends",
@@ -61,8 +51,25 @@ def end_findings(job: Job[Any], start: datetime, end: datetime) -> Iterator[Find
             moments=(last,),
             count=1,
             what=f"{schedule}: the last run is {told(last, schedule.time_zone)}{why}",
-            instead="a later end, or none",
+            instead="a later end, or none" if schedule.end else "years to come, or *",
         )
+
+
+def _never(job: Job[Any], schedule: Schedule, start: datetime, end: datetime) -> Finding:
+    moments: tuple[Moment, ...] = ()
+    then, instead = "it never runs again", "another schedule, or leave the job out"
+    if (first := schedule.next(start - _INSTANT)) is not None:
+        moments = (Moment(first.astimezone(ZoneInfo(schedule.time_zone)).replace(tzinfo=None), first),)
+        then, instead = f"its next run is {told(moments[0], schedule.time_zone)}", "nothing, if it is that rare"
+    return Finding(
+        kind="never",
+        jobs=(job.name,),
+        zone=schedule.time_zone,
+        moments=moments,
+        count=1,
+        what=f"{schedule}: no run in {span(end - start)}; {then}",
+        instead=instead,
+    )
 
 
 def _nearest(interval: timedelta) -> int:

@@ -48,18 +48,21 @@ class Finding:
         return f"{', '.join(self.jobs)}: {self.what} (instead: {self.instead})"
 
 
-def unaccepted(findings: Iterable[Finding], accept: Iterable[str]) -> tuple[Finding, ...]:
+def unaccepted(findings: Iterable[Finding], accept: Iterable[str], jobs: Iterable[str]) -> list[Finding]:
     """The findings without those that users accept: by kind ("shifted"), or kind and job ("shifted:report"). A finding
-    of several jobs is accepted where each of them is.
+    of several jobs is accepted where each of them is. `jobs` are the names of all.
 
-    Raises `ScheduleError` for a kind that there is not.
+    Raises `ScheduleError` for a kind or a job that there is not.
     """
-    accepted = set(accept)
+    accepted, names = set(accept), set(jobs)
     for entry in sorted(accepted):
-        if entry.partition(":")[0] not in KINDS:
+        kind, colon, name = entry.partition(":")
+        if kind not in KINDS:
             raise ScheduleError(f"accept {entry!r} is none of {', '.join(KINDS)}, alone or as kind:job")
-    return tuple(
+        if colon and name not in names:
+            raise ScheduleError(f"accept {entry!r}: there is no job {name!r}")
+    return [
         finding
         for finding in findings
         if finding.kind not in accepted and not all(f"{finding.kind}:{job}" in accepted for job in finding.jobs)
-    )
+    ]

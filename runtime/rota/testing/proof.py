@@ -16,10 +16,12 @@ def assert_proven(
     are those of `rota.proof.Finding`. `start` is aware, and now unless given: a fixed one makes a test that fails only
     when the manifest changes.
 
-    Raises `AssertionError` that lists all findings, and `ScheduleError` for an `accept` of a kind that there is not.
+    Raises `AssertionError` that lists all findings, and `ScheduleError` for an `accept` of a kind, or a job, that there
+    is not.
     """
     __tracebackhide__ = True
-    found = unaccepted(prove(manifest.jobs, start=start or datetime.now(UTC), days=days), accept)
+    findings = prove(manifest.jobs, start=start or datetime.now(UTC), days=days)
+    found = unaccepted(findings, accept, (job.name for job in manifest.jobs))
     lines = "\n".join(f"  {finding.kind}: {finding}" for finding in found)
     if found:
         raise AssertionError(
