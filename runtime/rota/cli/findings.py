@@ -53,8 +53,8 @@ def inspect_manifest(manifest: Manifest, at: datetime) -> Findings:
 
 
 def inspect_jobs(jobs: Iterable[Job[Any]]) -> Findings:
-    """Import the handlers of `jobs` and fit each to its job, or look for its program; but of those that servers of other
-    languages run."""
+    """Import the handlers of `jobs` and fit each to its job, or look for the program of its command. Not of those that
+    servers of other languages run."""
     findings = Findings()
     for job in jobs:
         if not job.handler and job.command is None:
