@@ -67,11 +67,12 @@ class Timeline:
         except BaseException as error:  # noqa: BLE001 - it is the user's: `play` raises it
             self._error = self._error or error
         self._is_over = True
-        # Nobody is parked then, but after an error: these go on to their end, and do not play any more.
-        for gate in [*self._spares, *(parked.gate for parked in self.parked)]:
+        # Nobody is parked then, but after an error: these go on to their end, and do not play any more. Each gate is
+        # taken out before it is opened, for whoever it was comes here too.
+        waiting = [*self._spares, *(parked.gate for parked in self.parked)]
+        self._spares, self.parked = [], []
+        for gate in waiting:
             gate.release()
-        self._spares.clear()
-        self.parked.clear()
 
 
 class VirtualStop(Stop):

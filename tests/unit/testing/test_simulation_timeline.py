@@ -1,0 +1,53 @@
+"""Threads that take turns: one at a time, all of them to their end."""
+
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from rota.run import Stop
+from rota.testing.simulation.timeline import Timeline
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """The interpreter changes threads as often as it can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("restless")
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_whoever_ends_it_all_others_end_too() -> None:
+    for _ in range(500):
+        turns: list[str] = []
+
+        def turn(turns: list[str] = turns) -> bool:
+            turns.append(threading.current_thread().name)
+            if len(turns) < 8:
+                timeline.park(float(len(turns)), Stop())
+            elif timeline.parked:
+                timeline.release(timeline.parked[0])
+            return len(turns) < 30
+
+        timeline = Timeline(turn)
+        timeline.play()
+        assert len(turns) >= 30
+        assert timeline.parked == []
+
+
+def test_what_a_turn_raises_in_another_thread_is_raised_by_play() -> None:
+    turns = iter(range(10))
+
+    def turn() -> bool:
+        if next(turns) == 0:
+            timeline.park(1, Stop())
+            return True
+        raise KeyError("in the second thread")
+
+    timeline = Timeline(turn)
+    with pytest.raises(KeyError, match="in the second thread"):
+        timeline.play()
