@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from rota.cli.output import out, print_table
-from rota.cost import HOURS_A_MONTH, KNOWN_AT, MILLION, POLLS_AN_HOUR, REGION, idle_month, run_cost
+from rota.cost import KNOWN_AT, MILLION, POLLS_AN_HOUR, REGION, idle_month, run_cost
 from rota.forecast import fired_a_month
 from rota.manifest import Job, Manifest
 from rota.schedules import Schedule
@@ -89,8 +89,7 @@ def print_bill(found: Bill, count: int) -> None:
         fired, dollars = (sum(each or 0 for each in column) for column in zip(*map(_amounts, rest), strict=True))
         rows.append([f"{len(rest):,} more", "", _number(fired), _money(dollars), ""])
     if found.queues and found.processes:
-        who = f"polling of {_count(found.queues, 'queue')} by {_count(found.processes, 'process', 'es')}"
-        rows.append([who, "", "", _money(found.idle), ""])
+        rows.append(["polling", _count(found.queues, "queue"), "", _money(found.idle), ""])
     rows.append(["sum", "", "", _money(found.runs + found.idle), ""])
     print_table(("job", "by", "fired a month", "$ a month", "$ a million"), rows)
     notes: defaultdict[str, list[str]] = defaultdict(list)
@@ -105,8 +104,8 @@ def print_bill(found: Bill, count: int) -> None:
     console.print(
         f"An estimate: list prices of {REGION} as known on {KNOWN_AT}, without free tiers; requests as counted for "
         "docs/cost.md, of runs that come one at a time and last some seconds; "
-        f"{POLLS_AN_HOUR * HOURS_A_MONTH:,} polls a month of each queue by each worker process. Not in it: servers, "
-        "retries, logs, alarms, load balancers, data transfer.",
+        f"{_count(found.processes, 'worker process', 'es')}, asking each queue {POLLS_AN_HOUR} times an hour. "
+        "Not in it: servers, retries, logs, alarms, load balancers, data transfer.",
         style="dim",
     )
 

@@ -59,12 +59,13 @@ def calendar(
     at = read_day("--from", start, zone) or now().replace(second=0, microsecond=0)
     seen = forecast(jobs, start=at, end=_end(at, end, days, zone), zone=zone)
     costs = bill(found, jobs, seen.start, schedules_with=schedules_with, processes=processes)
+    title = _title(job or found.name, seen)
     if svg:
-        _write(svg, heat_svg(seen, _title(job or found.name, seen)))
+        _write(svg, heat_svg(seen, title))
     if as_json:
         print_json(_record(seen, costs))
         return
-    _print(seen, jobs)
+    _print(title, seen, jobs)
     print_bill(costs, count)
     if svg:
         out().print(f"\nthe heat map is in {svg}", style="dim")
@@ -102,9 +103,9 @@ def _write(path: Path, text: str) -> None:
         raise RotaError(f"--svg {path} cannot be written: {error.strerror or error}; name a file in a folder") from None
 
 
-def _print(seen: Forecast, jobs: Sequence[Job[Any]]) -> None:
+def _print(title: str, seen: Forecast, jobs: Sequence[Job[Any]]) -> None:
     console = out()
-    console.print(_title("all" if len(jobs) != 1 else jobs[0].name, seen))
+    console.print(title)
     if seen.cells:
         console.print()
         for line in heat_map(seen, width=console.width, plain=console.options.ascii_only):

@@ -39,7 +39,7 @@ def test_the_week_to_come_its_busiest_minutes_and_its_price(declared, run):
     code, out, _ = run("calendar")
     lines = out.splitlines()
     assert code == 0
-    assert lines[0] == "all: 2,028 starts, Sat 2026-11-21 15:00 to Sat 2026-11-28 15:00 UTC"
+    assert lines[0] == "shop: 2,028 starts, Sat 2026-11-21 15:00 to Sat 2026-11-28 15:00 UTC"
     assert lines[2].startswith("   :00  :05")
     assert lines[3] == "00 " + "▓····" * 12 + " 84"
     assert lines[11] == "08 █····" + "▓····" * 5 + "█····" + "▓····" * 5 + " 96"
@@ -51,7 +51,8 @@ def test_the_week_to_come_its_busiest_minutes_and_its_price(declared, run):
     assert rows["report"][:2] == ["schedule", "22"]
     assert rows["mail"] == ["enqueued", "1.20"]
     assert rows["off"][:2] == ["rule", "0"]
-    assert any(line.startswith("polling of 2 queues by 1 process  ") for line in lines)
+    assert rows["polling"] == ["2", "queues", "0.11"]
+    assert "1 worker process, asking each queue 180 times an hour" in lines[-1]
     assert "post: endpoint: not counted but reckoned from docs/http.md; without the Lambda's time and polls" in lines
     assert "mail: enqueued: how often is not known, and not in the sum" in lines
 
@@ -127,7 +128,7 @@ def test_a_manifest_without_schedules_has_a_price_list_alone(declare, run):
     declare('manifest = Manifest(name="shop", jobs=[Job(name="a", handler="b:c", target=Queue(name="q"))])')
     code, out, _ = run("calendar")
     assert code == 0
-    assert out.startswith("a: 0 starts, ")
+    assert out.startswith("shop: 0 starts, ")
     assert "the busiest" not in out
     assert Path("jobs.py").exists()
 
