@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -60,7 +60,7 @@ def shop_of(*jobs: Job[Any]) -> Manifest:
     return Manifest(name="shop", jobs=jobs)
 
 
-def instants(runs: list[SimulatedRun]) -> list[datetime | None]:
+def instants(runs: Sequence[SimulatedRun]) -> list[datetime | None]:
     return [run.scheduled_at for run in runs]
 
 
@@ -76,7 +76,7 @@ def test_every_occurrence_is_run_once_at_its_instant(shop: ModuleType) -> None:
     found = simulate(shop_of(nightly, hourly), start=START, days=31)
     assert len(found.of("nightly")) == 31
     assert len(found.of("hourly")) == 31 * 24
-    assert found.succeeded == found.runs
+    assert found.succeeded == list(found.runs)
     assert all(run.started_at == run.scheduled_at == run.finished_at for run in found.runs)
     assert sorted(run.id for run in shop.runs) == sorted(run.id for run in found.runs)
     assert len({run.id for run in shop.runs}) == len(found.runs)
@@ -197,7 +197,7 @@ def test_retries_wait_in_virtual_time_and_end_among_the_dead_letters() -> None:
     found = simulate(
         shop_of(job(schedule=Cron("0 2 * * *"), retry=retry)), start=START, days=2, handlers={"work": fail}
     )
-    assert found.failed == found.runs
+    assert found.failed == list(found.runs)
     first, second = found.failed
     due = START + 2 * HOUR
     started = [attempt.started_at for attempt in first.attempts]

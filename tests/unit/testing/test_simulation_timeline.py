@@ -23,20 +23,25 @@ def restless() -> Iterator[None]:
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_whoever_ends_it_all_others_end_too() -> None:
     for _ in range(500):
-        turns: list[str] = []
+        play_with_threads()
 
-        def turn(turns: list[str] = turns) -> bool:
-            turns.append(threading.current_thread().name)
-            if len(turns) < 8:
-                timeline.park(float(len(turns)), Stop())
-            elif timeline.parked:
-                timeline.release(timeline.parked[0])
-            return len(turns) < 30
 
-        timeline = Timeline(turn)
-        timeline.play()
-        assert len(turns) >= 30
-        assert timeline.parked == []
+def play_with_threads() -> None:
+    turns: list[int] = []
+
+    def turn() -> bool:
+        turns.append(threading.get_ident())
+        if len(turns) < 8:
+            timeline.park(float(len(turns)), Stop())
+        elif timeline.parked:
+            timeline.release(timeline.parked[0])
+        return len(turns) < 30
+
+    timeline = Timeline(turn)
+    timeline.play()
+    assert len(turns) >= 30
+    assert len(set(turns)) == 8
+    assert timeline.parked == []
 
 
 def test_what_a_turn_raises_in_another_thread_is_raised_by_play() -> None:

@@ -91,6 +91,8 @@ class Simulation:
         providers = {job.lock.provider for job in manifest.jobs if job.lock and job.lock.provider}
         self.ledger = Ledger(store, locks=dict.fromkeys(providers, StoreLocks(store)), clock=self.clock)
         """What is on record, in memory; a lock that another service keeps is kept there too."""
+        self.runs: Sequence[SimulatedRun] = ()
+        """Every run, by the instant that it is for; none before it has run."""
         self._recorder = Recorder()
         self._has_run = False
 
@@ -123,6 +125,7 @@ class Simulation:
             cancels=any(job.lock is not None and job.lock.overlap == "cancel_running" for job in self._manifest.jobs),
         )
         fleet.play()
+        self.runs = self._recorder.runs
         return self
 
     def _sources(self) -> list[Source]:
@@ -135,11 +138,6 @@ class Simulation:
         return sources
 
     # What became of it
-
-    @property
-    def runs(self) -> list[SimulatedRun]:
-        """Every run, by the instant that it is for."""
-        return self._recorder.runs
 
     def of(self, job: str) -> list[SimulatedRun]:
         """The runs of one job. Raises `ValueError` for a name that is no job's."""

@@ -80,7 +80,14 @@ class VirtualStop(Stop):
 
     def __init__(self, monotonic: Callable[[], float], timeline: Timeline) -> None:
         super().__init__(monotonic)
-        self._event = VirtualEvent(self, monotonic, timeline)
+        self._timeline = timeline
+
+    @property
+    def event(self) -> threading.Event:
+        """Made for the first who asks, as any `Stop`'s."""
+        if self._event is None:
+            self._event = VirtualEvent(self, self._monotonic, self._timeline)
+        return super().event
 
 
 class VirtualEvent(threading.Event):
