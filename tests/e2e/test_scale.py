@@ -43,12 +43,11 @@ def test_it_updates_the_shards_of_the_three_and_no_other_stack(growth: Growth) -
     assert len(growth.their_stacks) < SHARDS
 
 
-def test_cdk_diff_has_a_line_for_each_of_them(growth: Growth) -> None:
-    assert sorted((line[:3], line.split("/")[-1].split()[0]) for line in growth.diff_lines) == [
-        ("[+]", ADDED),
-        ("[-]", REMOVED),
-        ("[~]", CHANGED),
-    ]
+@pytest.mark.parametrize(("sign", "job"), [("[+]", ADDED), ("[-]", REMOVED), ("[~]", CHANGED)])
+def test_cdk_diff_has_a_line_for_each_of_them(growth: Growth, sign: str, job: str) -> None:
+    (line,) = [line for line in growth.diff_lines if line.startswith(sign)]
+    # Of what is removed, CDK may know no more than the logical id, which has no hyphens.
+    assert job.replace("-", "") in line.replace("-", "")
 
 
 def test_a_schedule_of_a_shard_reaches_the_queue_that_all_share(growth: Growth) -> None:
