@@ -19,18 +19,22 @@ class Destination:
     other from changing, as an export would; that one is deployed later, and belongs to the same account and region."""
 
     def __init__(self, queue: "JobQueue", stack: Stack) -> None:
-        self._queue = queue
-        self._home = Stack.of(queue)
+        self._queue, self._home = queue, Stack.of(queue)
         self._is_home = stack is self._home
         self.names = queue.names
         """The physical names of the deployment."""
-        name = queue.declared.name
-        if self._is_home:
-            self.arn, self.undelivered = queue.sqs_queue.queue_arn, queue.undelivered.queue_arn
-        else:
+        if not self._is_home:
             stack.add_stack_dependency(self._home)
-            self.arn = _arn("sqs:${AWS::Region}", self.names.queue(name))
-            self.undelivered = _arn("sqs:${AWS::Region}", self.names.undelivered(name))
+
+    @cached_property
+    def arn(self) -> str:
+        """Of the queue."""
+        return self._queue.sqs_queue.queue_arn if self._is_home else Fn.sub(self._arn)
+
+    @cached_property
+    def undelivered(self) -> str:
+        """ARN of the queue for what cannot be delivered."""
+        return self._queue.undelivered.queue_arn if self._is_home else Fn.sub(self._undelivered)
 
     @property
     def rules_need(self) -> tuple[IDependable, ...]:
@@ -50,20 +54,37 @@ class Destination:
 
     @cached_property
     def target(self) -> dict[str, Any]:
-        """The `Target` of each schedule as CloudFormation reads it, its `Input` apart."""
-        role = self._queue.schedule_role.role_arn
-        if not self._is_home:
-            name = self.names.schedule_role(self._queue.declared.name, "${AWS::Region}")
-            role = _arn("iam:", f"role/{name}")
+        """The `Target` of each schedule as CloudFormation reads it, its `Input` apart; in another stack without
+        Tokens."""
+        role = self._queue.schedule_role  # made when it is first asked for
+        by_name = not self._is_home
         return {
-            "Arn": self.arn,
-            "RoleArn": role,
-            "DeadLetterConfig": {"Arn": self.undelivered},
+            "Arn": {"Fn::Sub": self._arn} if by_name else self.arn,
+            "RoleArn": {"Fn::Sub": self._role} if by_name else role.role_arn,
+            "DeadLetterConfig": {"Arn": {"Fn::Sub": self._undelivered} if by_name else self.undelivered},
             "RetryPolicy": {
                 "MaximumEventAgeInSeconds": delivery.MAX_AGE_SECONDS,
                 "MaximumRetryAttempts": delivery.MAX_ATTEMPTS,
             },
         }
+
+    # In pseudo parameters, so that a stack of any account and region means its own.
+
+    @property
+    def _arn(self) -> str:
+        return f"{_SQS}:{self.names.queue(self._queue.declared.name)}"
+
+    @property
+    def _undelivered(self) -> str:
+        return f"{_SQS}:{self.names.undelivered(self._queue.declared.name)}"
+
+    @property
+    def _role(self) -> str:
+        name = self.names.schedule_role(self._queue.declared.name, "${AWS::Region}")
+        return f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{name}"
+
+
+_SQS = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}"
 
 
 def schedule_group(stack: Stack, names: Names) -> scheduler.CfnScheduleGroup:
@@ -72,8 +93,3 @@ def schedule_group(stack: Stack, names: Names) -> scheduler.CfnScheduleGroup:
     if isinstance(found, scheduler.CfnScheduleGroup):
         return found
     return scheduler.CfnScheduleGroup(stack, f"ScheduleGroup-{names.deployment}", name=names.deployment)
-
-
-def _arn(service: str, resource: str) -> str:
-    # In pseudo parameters, so that a stack of any account and region means its own. `Fn.sub` reads well in a diff.
-    return Fn.sub(f"arn:${{AWS::Partition}}:{service}:${{AWS::AccountId}}:{resource}")

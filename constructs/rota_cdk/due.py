@@ -9,23 +9,66 @@ from aws_cdk import aws_events as events
 
 from rota.manifest import Job
 from rota.schedules import Schedule
-from rota_cdk import delivery, expressions, validation
+from rota_cdk import delivery, due_together, expressions, validation
 from rota_cdk.destination import Destination
+from rota_cdk.fanout_trigger import FanoutTrigger
+from rota_cdk.job_queue import JobQueue
+from rota_cdk.run_ledger import RunLedger
+from rota_cdk.validation import SchedulesWith
 
 SCHEDULE = "AWS::Scheduler::Schedule"
 
 
-class Due:
-    """What makes `jobs` due, one or those that are due together; `subject` names them in messages."""
+def is_rule(schedule: Schedule, schedules_with: SchedulesWith) -> bool:
+    """Whether a rule makes it due, or a schedule of EventBridge Scheduler."""
+    return schedules_with == "rules" and not schedule.needs_scheduler
 
-    def __init__(self, subject: str, jobs: Sequence[Job[Any]], shards: int | None) -> None:
-        self._subject, self._jobs, self._shards = subject, jobs, shards
-        self._schedule = cast("Schedule", jobs[0].schedule)
+
+class Due:
+    """What makes a job due, or several together; the arguments are those of `ScheduledJob`.
+
+    Raises `SynthError`, naming the job, for what cannot be.
+    """
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - CDK's word
+        job: Job[Any] | Sequence[Job[Any]],
+        *,
+        queue: JobQueue | None,
+        trigger: FanoutTrigger | None,
+        ledger: RunLedger | None,
+        schedules_with: SchedulesWith,
+        shards: int | None,
+    ) -> None:
+        self.jobs: tuple[Job[Any], ...] = (job,) if isinstance(job, Job) else tuple(job)
+        """The declarations: one, or those that are due together."""
+        validation.check(f"ScheduledJob {id!r}", self.jobs, due_together.SEVERAL)
+        self.subject = " and ".join(f"job {each.name!r}" for each in self.jobs)
+        """What messages call them."""
+        validation.check(self.subject, self.jobs, due_together.ALIKE)
+        self.queue = self._queue(queue, trigger)
+        """Where the occurrences go."""
+        validation.check(self.subject, schedules_with, validation.SCHEDULES_WITH)
+        if ledger is not None:
+            validation.check(self.subject, (ledger.names, self.queue.names), validation.LEDGER)
+        self._schedule = cast("Schedule", self.jobs[0].schedule)  # one without is refused above
+        self._shards = shards
+
+    def _queue(self, queue: JobQueue | None, trigger: FanoutTrigger | None) -> JobQueue:
+        validation.check(self.subject, (queue, trigger, self.jobs[0]), due_together.ONE_OF_TWO)
+        for job in self.jobs:
+            validation.check(f"job {job.name!r}", job, validation.SCHEDULED)
+            if trigger is not None:
+                trigger.check(job)
+            elif queue is not None:
+                validation.check(f"job {job.name!r}", (job, queue.declared), validation.OF_THE_QUEUE)
+        return cast("JobQueue", trigger.queue if trigger else queue)
 
     def rules(self, destination: Destination) -> list[dict[str, Any]]:
         """The arguments of a `CfnRule` for each expression."""
-        template = expressions.rule_template(self._jobs)
-        validation.check(self._subject, template, validation.RULE_TEMPLATE)
+        template = expressions.rule_template(self.jobs)
+        validation.check(self.subject, template, validation.RULE_TEMPLATE)
         target = events.CfnRule.TargetProperty(
             id="queue",
             arn=destination.arn,
@@ -43,10 +86,9 @@ class Due:
         ]
 
     def schedules(self, destination: Destination) -> list[dict[str, Any]]:
-        """The properties of a schedule for each expression, as CloudFormation reads them: with those of `CfnSchedule` a
-        synth takes a third longer."""
-        text = expressions.schedule_input(self._jobs)
-        validation.check(self._subject, text, validation.SCHEDULE_INPUT)
+        """The properties of a schedule for each expression, as CloudFormation reads them."""
+        text = expressions.schedule_input(self.jobs)
+        validation.check(self.subject, text, validation.SCHEDULE_INPUT)
         shared = {
             "GroupName": destination.group,
             "ScheduleExpressionTimezone": self._schedule.time_zone,
@@ -63,7 +105,7 @@ class Due:
     def _named(self, destination: Destination) -> Iterator[tuple[str, str]]:
         """The expressions with their physical names."""
         for ordinal, expression in enumerate(self._schedule.aws_expressions(), start=1):
-            yield destination.names.rule(self._jobs[0].name, ordinal, self._shards), expression
+            yield destination.names.rule(self.jobs[0].name, ordinal, self._shards), expression
 
     @property
     def _window(self) -> dict[str, Any]:
@@ -74,10 +116,10 @@ class Due:
 
     @property
     def _state(self) -> str:
-        return "ENABLED" if self._jobs[0].enabled else "DISABLED"
+        return "ENABLED" if self.jobs[0].enabled else "DISABLED"
 
     @property
     def _description(self) -> str | None:
-        if len(self._jobs) == 1:
-            return self._jobs[0].description or None
-        return shorten(f"Together: {', '.join(job.name for job in self._jobs)}", validation.MAX_DESCRIPTION)
+        if len(self.jobs) == 1:
+            return self.jobs[0].description or None
+        return shorten(f"Together: {', '.join(job.name for job in self.jobs)}", validation.MAX_DESCRIPTION)

@@ -1,15 +1,18 @@
 """Limits of a whole app, which no construct sees alone: checked once, when the app is synthesized."""
 
 from collections import Counter
+from dataclasses import dataclass, field
 
 import jsii
 from aws_cdk import CfnResource, Stack, Stage, Token
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct, IValidation
+from constructs import Construct, IConstruct, IValidation
 
 from rota_cdk import validation
+from rota_cdk.included import IncludedSchedules
+from rota_cdk.shards import Shard
 
 RULES_CONTEXT = "rota:rules-per-bus"
 """The context value that says how many rules an account has by now, where AWS has raised its quota."""
@@ -34,13 +37,16 @@ class _Quotas:
         found: list[str] = []
         rules: Counter[str] = Counter()
         named: dict[tuple[str, str], list[str]] = {}  # the stacks of each physical name in an environment
-        for stack, resources in self._by_stack():
+        for stack, resources in _by_stack(self._stage):
             name = stack.stack_name
-            found += validation.problems((name, len(resources)), validation.STACK)
+            count = len(resources.found) + resources.included
+            found += validation.problems(
+                (name, count), validation.SHARD if isinstance(stack, Shard) else validation.STACK
+            )
             environment = _environment(stack)
-            for physical_name in filter(None, map(_physical_name, resources)):
+            for physical_name in filter(None, map(_physical_name, resources.found)):
                 named.setdefault((environment, physical_name), []).append(name)
-            rules[environment] += sum(_on_default_bus(resource) for resource in resources)
+            rules[environment] += sum(_on_default_bus(resource) for resource in resources.found)
         for (_, physical_name), stacks in named.items():
             where = " with ".join(sorted(set(stacks)))
             found += validation.problems((where, physical_name, len(stacks)), validation.PHYSICAL_NAME)
@@ -49,21 +55,41 @@ class _Quotas:
             found += validation.problems((environment, count, quota), validation.BUS)
         return found
 
-    def _by_stack(self) -> list[tuple[Stack, list[CfnResource]]]:
-        """Every stack with its own resources, those of nested stacks left out."""
-        stacks = [found for found in self._stage.node.find_all() if isinstance(found, Stack)]
-        stacks = [stack for stack in stacks if Stage.of(stack) is self._stage]
-        owned: list[tuple[Stack, list[CfnResource]]] = []
-        claimed: set[CfnResource] = set()
-        for stack in reversed(stacks):  # a nested stack comes after its parent
-            inside = [found for found in stack.node.find_all() if isinstance(found, CfnResource)]
-            owned.append((stack, [resource for resource in inside if resource not in claimed]))
-            claimed.update(inside)
-        return owned
-
     def _rules_quota(self, region: str) -> int:
         raised = self._stage.node.try_get_context(RULES_CONTEXT)
         return int(raised) if raised else validation.MAX_RULES_IN.get(region, validation.MAX_RULES)
+
+
+@dataclass
+class _Resources:
+    """Those of one stack."""
+
+    found: list[CfnResource] = field(default_factory=list)
+    included: int = 0
+    """How many more there are: schedules of jobs in shards, too many to be fetched from Node."""
+
+
+def _by_stack(stage: Stage) -> list[tuple[Stack, _Resources]]:
+    """Every stack with its own resources, those of nested stacks and of other stages left out."""
+    owned: list[tuple[Stack, _Resources]] = []
+
+    def walk(construct: IConstruct, resources: _Resources) -> None:
+        for child in construct.node.children:
+            if isinstance(child, Stage):
+                continue
+            if isinstance(child, IncludedSchedules):
+                resources.included += child.count
+            elif isinstance(child, Stack):
+                owned.append((child, _Resources()))
+                walk(child, owned[-1][1])
+            elif isinstance(child, CfnResource):
+                # Not asked for its children, which is a call each: none has any but a job of several rules.
+                resources.found += (child, *getattr(child, "further", ()))
+            else:
+                walk(child, resources)
+
+    walk(stage, _Resources())
+    return owned
 
 
 def _environment(stack: Stack) -> str:

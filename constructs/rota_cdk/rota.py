@@ -5,7 +5,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from aws_cdk import Stack
+from aws_cdk import CfnResource, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -30,8 +30,8 @@ from rota_cdk.fanout_trigger import FanoutTrigger
 from rota_cdk.job_queue import JobQueue
 from rota_cdk.rota_limits import Told
 from rota_cdk.run_ledger import RunLedger
-from rota_cdk.scheduled_job import ScheduledJob
-from rota_cdk.shards import make_shards, shard_of
+from rota_cdk.scheduled_jobs import ScheduledJobs
+from rota_cdk.shards import make_shards
 from rota_cdk.validation import SchedulesWith
 
 
@@ -88,8 +88,7 @@ class Rota(Construct):
         told = Told(manifest, stage, endpoints, trigger, ledger, encryption_key)
         validation.check(subject, told, rota_limits.ENDPOINTS)
         due = due_together.groups(manifest, together)
-        places = make_shards(self, shards) if shards else ()
-        self.shards: tuple[Stack, ...] = tuple(map(Stack.of, places))
+        self.shards: tuple[Stack, ...] = make_shards(self, shards) if shards else ()
         """The stacks that the jobs are spread over; none where they are in the stack of everything else."""
         validation.check(subject, _longest_settings(manifest, stage, _together(due)), validation.SETTINGS)
         # Upper case in the ids that are not a job's name, for no job's name has any: each job is found under its own.
@@ -144,22 +143,17 @@ class Rota(Construct):
         for job in manifest.jobs:
             if trigger is not None and job.endpoints:
                 trigger.check(job)  # also what is enqueued alone
-        made: dict[str, ScheduledJob] = {}
-        for jobs in due:
-            scheduled = ScheduledJob(
-                places[shard_of(jobs[0].name, shards)] if shards else self,
-                jobs[0].name,
-                job=jobs,
-                queue=None if jobs[0].endpoints else self.queues[jobs[0].queue.name],
-                trigger=trigger if jobs[0].endpoints else None,
-                ledger=self.ledger,
-                schedules_with=schedules_with,
-                shards=shards,
-            )
-            made |= {job.name: scheduled for job in jobs}
-        self.jobs: Mapping[str, ScheduledJob] = MappingProxyType(made)
-        """The jobs that have a schedule, by name. Each is a construct of its own, to be tagged or overridden; those
-        that are due together share one."""
+        self.jobs: Mapping[str, CfnResource] = ScheduledJobs(
+            self,
+            due,
+            queues=self.queues,
+            trigger=trigger,
+            ledger=self.ledger,
+            schedules_with=schedules_with,
+            shards=self.shards,
+        )
+        """The jobs that have a schedule, by name. Each is a construct of its own, to be tagged or overridden: its first
+        rule, a `CfnRule`, or its first schedule. Those that are due together share one."""
         self.settings = Settings(
             manifest=manifest.name,
             stage=stage,

@@ -8,8 +8,7 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from rota.manifest import Job
-from rota_cdk import due_together, validation
-from rota_cdk.due import SCHEDULE, Due
+from rota_cdk.due import SCHEDULE, Due, is_rule
 from rota_cdk.fanout_trigger import FanoutTrigger
 from rota_cdk.job_queue import JobQueue
 from rota_cdk.run_ledger import RunLedger
@@ -24,10 +23,9 @@ class ScheduledJob(CfnResource):
     `enabled=False` of the job keeps it deployed and silent. EventBridge tries to deliver for 24 hours, at most 185
     times, and then puts the occurrence into `undelivered` of the queue. No policy grows with the number of jobs.
 
-    It is the first rule (a `CfnRule`) or schedule itself, for a construct around each would make a synth of ten
-    thousand half as slow again; further ones are below it. What CloudFormation has besides is given with
-    `add_property_override`. In another stack than the queue's it refers to it by name: give both one account and
-    region.
+    It is the first rule (a `CfnRule`) or schedule itself; further ones are below it. What CloudFormation has besides is
+    given with `add_property_override`. In another stack than the queue's it refers to it by name: give both one account
+    and region.
 
     - `job`: the declaration; it must have a schedule. Or several, due together by one rule or schedule: of endpoints,
       of one schedule, enabled alike. It saves rules and their messages; each job still has runs of its own.
@@ -53,8 +51,8 @@ class ScheduledJob(CfnResource):
         """What it is decides the job, as it is with `pathlib.Path`: of what a rule can do, a `CfnRule` too."""
         first = job if isinstance(job, Job) else next(iter(job), None)
         schedule = first.schedule if isinstance(first, Job) else None
-        is_rule = schedules_with == "rules" and schedule is not None and not schedule.needs_scheduler
-        return cast("Self", super().__new__(_Rule if is_rule else cls))
+        as_rule = schedule is not None and is_rule(schedule, schedules_with)
+        return cast("Self", super().__new__(_Rule if as_rule else cls))
 
     def __init__(
         self,
@@ -68,21 +66,22 @@ class ScheduledJob(CfnResource):
         schedules_with: SchedulesWith = "rules",
         shards: int | None = None,
     ) -> None:
-        self.jobs: tuple[Job[Any], ...] = (job,) if isinstance(job, Job) else tuple(job)
+        due = Due(
+            id,
+            job,
+            queue=queue,
+            trigger=trigger,
+            ledger=ledger,
+            schedules_with=schedules_with,
+            shards=shards,
+        )
+        self.jobs: tuple[Job[Any], ...] = due.jobs
         """The declarations: one, or those that are due together."""
-        validation.check(f"ScheduledJob {id!r}", self.jobs, due_together.SEVERAL)
-        subject = " and ".join(f"job {each.name!r}" for each in self.jobs)
-        validation.check(subject, self.jobs, due_together.ALIKE)
-        queue = _queue(subject, self.jobs, queue, trigger)
-        validation.check(subject, schedules_with, validation.SCHEDULES_WITH)
-        if ledger is not None:
-            validation.check(subject, (ledger.names, queue.names), validation.LEDGER)
         self.rules: tuple[events.CfnRule, ...] = ()
         """The rules, itself the first of them, or none where there are schedules."""
         self.schedules: tuple[CfnResource, ...] = ()
         """The schedules, itself the first of them, or none where there are rules."""
-        # Few attributes of a class's own, and functions instead of methods: CDK looks at each of them, for each job.
-        due, destination = Due(subject, self.jobs, shards), queue.seen_from(scope)
+        destination = due.queue.seen_from(scope)
         if isinstance(self, events.CfnRule):
             first, *more = due.rules(destination)
             events.CfnRule.__init__(self, scope, id, **first)
@@ -91,21 +90,20 @@ class ScheduledJob(CfnResource):
         else:
             first, *more = due.schedules(destination)
             super().__init__(scope, id, type=SCHEDULE, properties=first)
-            self.schedules = (
-                self,
-                *(
-                    CfnResource(self, f"Schedule{n}", type=SCHEDULE, properties=each)
-                    for n, each in enumerate(more, start=2)
-                ),
+            others = (
+                CfnResource(self, f"Schedule{n}", type=SCHEDULE, properties=each) for n, each in enumerate(more, 2)
             )
+            self.schedules = self, *others
             needed = destination.schedules_need
+        self.further: tuple[CfnResource, ...] = (self.rules + self.schedules)[1:]
+        """Those beside itself."""
         if needed:
             for made in self.rules + self.schedules:
                 made.node.add_dependency(*needed)
         if ledger is None:
             Annotations.of(self).add_warning_v2(
                 "rota:no-ledger",
-                f"{subject}: duplicates possible, for there is no ledger in which its runs are claimed; make a "
+                f"{due.subject}: duplicates possible, for there is no ledger in which its runs are claimed; make a "
                 'RunLedger, give it here as ledger= and to the workers (RunLedger.grant_claim, "ledger" in their '
                 "settings), or use Rota, which does all of it",
             )
@@ -113,15 +111,3 @@ class ScheduledJob(CfnResource):
 
 class _Rule(ScheduledJob, events.CfnRule):
     """One that has its tags, and that aspects know as a rule."""
-
-
-def _queue(subject: str, jobs: Sequence[Job[Any]], queue: JobQueue | None, trigger: FanoutTrigger | None) -> JobQueue:
-    """Where the occurrences go, once it is sure that the jobs belong there."""
-    validation.check(subject, (queue, trigger, jobs[0]), due_together.ONE_OF_TWO)
-    for job in jobs:
-        validation.check(f"job {job.name!r}", job, validation.SCHEDULED)
-        if trigger is not None:
-            trigger.check(job)
-        elif queue is not None:
-            validation.check(f"job {job.name!r}", (job, queue.declared), validation.OF_THE_QUEUE)
-    return cast("JobQueue", trigger.queue if trigger else queue)

@@ -11,9 +11,12 @@ def shard_of(job: str, shards: int) -> int:
     return int.from_bytes(hashlib.sha256(job.encode()).digest()[:8]) % shards
 
 
-def make_shards(scope: Construct, shards: int) -> tuple[Construct, ...]:
-    """Where to put jobs: a construct in each of the stacks `<stack>-Shard00of32`, of the account and region of
-    `scope`'s stack, deployed after it.
+class Shard(Stack):
+    """One of the stacks that jobs are spread over; nothing but these makes a difference to other stacks."""
+
+
+def make_shards(scope: Construct, shards: int) -> tuple[Stack, ...]:
+    """The stacks `<stack>-Shard00of32`, of the account and region of `scope`'s stack, deployed after it.
 
     Below `scope` in the tree, so that its tags, aspects and acknowledgements are theirs too.
     """
@@ -23,7 +26,7 @@ def make_shards(scope: Construct, shards: int) -> tuple[Construct, ...]:
     made = []
     for index in range(shards):
         id_ = f"Shard{index:0{width}}of{shards}"
-        shard = Stack(
+        shard = Shard(
             scope,
             id_,
             stack_name=f"{home.stack_name}-{id_}",
@@ -34,8 +37,7 @@ def make_shards(scope: Construct, shards: int) -> tuple[Construct, ...]:
         shard.add_stack_dependency(home)
         # CloudFormation takes no empty stack, and the last job of one may go. This one is no resource of any service.
         CfnWaitConditionHandle(shard, "Shard")
-        # Of what stands in a stack itself, CDK makes the logical id without a hash: "a-b" would have that of "ab".
-        made.append(Construct(shard, "Job"))
+        made.append(shard)
     return tuple(made)
 
 

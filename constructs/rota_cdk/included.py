@@ -1,0 +1,38 @@
+"""The schedules of many jobs in one stack, made at once.
+
+Each call to Node costs more than all else about a job. `CfnInclude` reads a template in one call, and makes of it the
+constructs that ten thousand calls would.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from aws_cdk import cloudformation_include as include
+from constructs import Construct
+
+
+class IncludedSchedules(include.CfnInclude):
+    """A `CfnSchedule` for each job under the job's name, further ones under `<name>.2` and so on.
+
+    - `jobs`: properties of the schedules as CloudFormation reads them, by the job's name.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, jobs: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:  # noqa: A002 - CDK's word
+        resources = {
+            name if ordinal == 1 else f"{name}.{ordinal}": {
+                "Type": "AWS::Scheduler::Schedule",
+                "Properties": properties,
+            }
+            for name, schedules in jobs.items()
+            for ordinal, properties in enumerate(schedules, start=1)
+        }
+        with TemporaryDirectory() as folder:
+            template = Path(folder, "schedules.json")
+            template.write_text(json.dumps({"Resources": resources}), encoding="utf-8")
+            # Logical ids are not kept, so that what stands there may be a name: CDK makes logical ids of the paths.
+            super().__init__(scope, id, template_file=str(template), preserve_logical_ids=False)
+        self.count = len(resources)
+        """How many schedules there are."""
