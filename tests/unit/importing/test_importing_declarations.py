@@ -162,6 +162,22 @@ def test_a_variable_hides_nothing(name):
     )
     jobs = load(written(other, BARE).text).jobs
     assert [(job.name, job.queue.name) for job in jobs] == [(name, "work"), ("x", "work")]
+    assert f"\n{name} = Job(" not in written(other).text or name == "queue"
+
+
+def test_names_that_are_taken_or_too_long():
+    wanted = ["x", "X!", "x" * 70, "x" * 64, "9 lives", "-", "é", "job"]
+    jobs = [FoundJob(place="", source="", name=name, when=timedelta(minutes=5), handler="a:b") for name in wanted]
+    assert [job.name for job in load(written(*jobs).text).jobs] == [
+        "x",
+        "x-2",
+        "x" * 64,
+        "x" * 62 + "-2",
+        "job-9-lives",
+        "job",
+        "job-2",
+        "job-3",
+    ]
 
 
 def test_every_has_a_unit_that_says_it():
