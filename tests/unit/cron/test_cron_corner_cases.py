@@ -1,4 +1,4 @@
-"""Days and hours that schedules get wrong, named one by one; more of them are in tests/unit/test_schedules.py."""
+"""Days that schedules get wrong, named one by one; those of clocks that change are in test_cron_clock_changes.py."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,9 +11,9 @@ from rota import Cron, ScheduleError
 Year = list[int]
 AwsYear = Callable[[tuple[str, ...], int], Year]
 
-BERLIN, NEW_YORK, LORD_HOWE, SAO_PAULO = "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Sao_Paulo"
+NEW_YORK = "America/New_York"
 END = datetime(2199, 12, 31, tzinfo=UTC)
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+DAY = timedelta(days=1)
 
 
 def at(text: str) -> datetime:
@@ -196,84 +196,6 @@ def test_a_range_over_sunday(weekday: str, aws: str) -> None:
     assert Cron(f"0 0 * * {weekday}").aws_expressions() == (f"cron(0 0 ? * {aws} *)",)
 
 
-# Clocks that change
-
-
-@pytest.mark.parametrize(
-    ("zone", "expression", "start", "expected"),
-    [
-        # Clocks of Sao Paulo went from 00:00 to 01:00 on 4 November 2018: midnight did not occur.
-        (SAO_PAULO, "0 0 * * *", "2018-11-03T00:00", ["2018-11-03 03:00", "2018-11-05 02:00"]),
-        (SAO_PAULO, "30 0 * * *", "2018-11-03T00:00", ["2018-11-03 03:30", "2018-11-05 02:30"]),
-        (SAO_PAULO, "0 1 * * *", "2018-11-04T00:00", ["2018-11-04 03:00", "2018-11-05 03:00"]),
-        # and from 00:00 on 17 February 2019 back to 23:00 of the 16th, which came twice; midnight once.
-        (SAO_PAULO, "30 23 * * *", "2019-02-16T12:00", ["2019-02-17 01:30", "2019-02-18 02:30"]),
-        (SAO_PAULO, "0 0 * * *", "2019-02-16T12:00", ["2019-02-17 03:00", "2019-02-18 03:00"]),
-        (SAO_PAULO, "0 0 * * *", "2026-11-01T00:00", ["2026-11-01 03:00", "2026-11-02 03:00"]),  # no more of it
-        # New York, 8 March and 1 November 2026.
-        (NEW_YORK, "0 2 * * *", "2026-03-08T00:00", ["2026-03-09 06:00", "2026-03-10 06:00"]),
-        (NEW_YORK, "0 3 * * *", "2026-03-08T00:00", ["2026-03-08 07:00", "2026-03-09 07:00"]),
-        (NEW_YORK, "0 1 * * *", "2026-11-01T00:00", ["2026-11-01 05:00", "2026-11-02 06:00"]),
-        # Lord Howe, by half an hour: 02:00 to 02:30 is skipped, and 01:30 to 02:00 repeated.
-        (LORD_HOWE, "0 2 * * *", "2026-10-03T00:00", ["2026-10-04 15:00", "2026-10-05 15:00"]),
-        (LORD_HOWE, "30 2 * * *", "2026-10-03T00:00", ["2026-10-03 15:30", "2026-10-04 15:30"]),
-        (LORD_HOWE, "30 1 * * *", "2026-04-04T00:00", ["2026-04-04 14:30", "2026-04-05 15:00"]),
-        (LORD_HOWE, "0 2 * * *", "2026-04-04T00:00", ["2026-04-04 15:30", "2026-04-05 15:30"]),
-        # Apia left out 30 December 2011.
-        ("Pacific/Apia", "0 12 * * *", "2011-12-29T12:00", ["2011-12-29 22:00", "2011-12-30 22:00"]),
-        ("Pacific/Apia", "0 12 30 12 *", "2011-01-01T00:00", ["2012-12-29 22:00", "2013-12-29 22:00"]),
-    ],
-)
-def test_changes_of_clocks(zone: str, expression: str, start: str, expected: list[str]) -> None:
-    assert due(Cron(expression, time_zone=zone), start, 2) == expected
-
-
-def test_a_weekly_job_in_a_skipped_hour_waits_for_the_next_week() -> None:
-    assert due(Cron("30 2 * * SUN", time_zone=BERLIN), "2026-03-23", 2) == ["2026-04-05 00:30", "2026-04-12 00:30"]
-
-
-def test_a_yearly_job_in_a_skipped_hour_waits_for_the_next_year() -> None:
-    assert due(Cron("30 2 29 3 *", time_zone=BERLIN), "2026-01-01", 1) == ["2027-03-29 00:30"]
-
-
-def test_every_minute_over_the_repeated_hour_is_silent_for_that_hour() -> None:
-    minutes = list(Cron("* * * * *", time_zone=BERLIN).between(at("2026-10-25T00:30"), at("2026-10-25T02:30")))
-    assert minutes == [at("2026-10-25T00:30") + place * MINUTE for place in (*range(30), *range(90, 120))]
-
-
-def test_every_minute_over_the_skipped_hour_misses_no_minute() -> None:
-    minutes = list(Cron("* * * * *", time_zone=BERLIN).between(at("2026-03-29T00:30"), at("2026-03-29T01:30")))
-    assert minutes == [at("2026-03-29T00:30") + place * MINUTE for place in range(60)]
-
-
-@pytest.mark.parametrize(
-    ("zone", "expression", "moment", "latest", "following"),
-    [
-        # While clocks show the hour again, the latest is that of its first showing, and the next comes after it.
-        (BERLIN, "*/30 * * * *", "2026-10-25T01:45", "2026-10-25T00:30", "2026-10-25T02:00"),
-        (NEW_YORK, "*/30 * * * *", "2026-11-01T06:45", "2026-11-01T05:30", "2026-11-01T07:00"),
-        (LORD_HOWE, "*/10 * * * *", "2026-04-04T15:15", "2026-04-04T14:50", "2026-04-04T15:30"),
-        (SAO_PAULO, "0 * * * *", "2019-02-17T02:30", "2019-02-17T01:00", "2019-02-17T03:00"),
-        ("America/St_Johns", "0 0 * * *", "2010-11-07T03:00", "2010-11-07T02:30", "2010-11-08T03:30"),
-    ],
-)
-def test_the_latest_and_the_next_while_an_hour_is_repeated(
-    zone: str, expression: str, moment: str, latest: str, following: str
-) -> None:
-    cron = Cron(expression, time_zone=zone)
-    assert cron.latest(at(moment)) == at(latest)
-    assert cron.next(at(moment)) == at(following)
-    assert list(cron.between(at(latest), at(following) + MINUTE)) == [at(latest), at(following)]
-
-
-def test_a_skipped_time_is_listed_with_no_instant() -> None:
-    cron = Cron("30 2 * * *", time_zone=BERLIN)
-    assert list(cron.wall_times(at("2026-03-28T12:00"), at("2026-03-30T12:00"))) == [
-        (datetime(2026, 3, 29, 2, 30), None),
-        (datetime(2026, 3, 30, 2, 30), at("2026-03-30T00:30")),
-    ]
-
-
 # Both ends, and years
 
 
@@ -287,14 +209,6 @@ def test_between_has_its_start_and_not_its_end_to_the_microsecond() -> None:
     assert cron.latest(moment - least) == moment - DAY
     assert cron.next(moment) == moment + DAY
     assert cron.next(moment - least) == moment
-
-
-def test_previews_that_meet_in_a_repeated_hour_have_each_occurrence_once() -> None:
-    cron, start = Cron("*/7 * * * *", time_zone=BERLIN), at("2026-10-24T22:00")
-    whole = list(cron.between(start, start + 8 * HOUR))
-    for place in range(8 * 60):
-        middle = start + place * MINUTE
-        assert list(cron.between(start, middle)) + list(cron.between(middle, start + 8 * HOUR)) == whole
 
 
 def test_years_with_steps_lists_and_ranges() -> None:

@@ -9,9 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from zoneinfo import ZoneInfo
 
-import pytest
 from aws_croniter import AwsCroniter
 from croniter import croniter
 from croniter.croniter import CroniterError
@@ -112,16 +110,15 @@ def days_of(year: int) -> Iterator[datetime]:
         day += timedelta(days=1)
 
 
-def mask(moments: Iterator[datetime], year: int, zone: ZoneInfo | None = None) -> Year:
-    """Instants as a year of the wall's minutes; each must be a whole minute, and there but once."""
+def mask(moments: Iterator[datetime], year: int) -> Year:
+    """Instants as a year of minutes; each must be a whole minute, and there but once."""
     found = [0] * sum(1 for _ in days_of(year))
     for moment in moments:
-        wall = moment.astimezone(zone) if zone else moment
-        bit = 1 << wall.hour * 60 + wall.minute
-        place = wall.timetuple().tm_yday - 1
-        assert wall.year == year
-        assert not wall.second
-        assert not wall.microsecond
+        bit = 1 << moment.hour * 60 + moment.minute
+        place = moment.timetuple().tm_yday - 1
+        assert moment.year == year
+        assert not moment.second
+        assert not moment.microsecond
         assert not found[place] & bit, f"{moment} twice"
         found[place] |= bit
     return found
@@ -195,51 +192,6 @@ def preview_is_right(cron: Cron, meant: Year, year: int, first: int) -> None:
     start, end = (0, len(days)) if seldom else (first, min(first + 10, len(days)))
     expected = [day if start <= place < end else 0 for place, day in enumerate(meant)]
     assert mask(cron.between(days[start], days[end - 1] + timedelta(days=1)), year) == expected
-
-
-@pytest.mark.parametrize(
-    ("zone", "change"),
-    [
-        ("Europe/Berlin", "2026-03-29T01:00"),
-        ("Europe/Berlin", "2026-10-25T01:00"),
-        ("America/New_York", "2026-03-08T07:00"),
-        ("America/New_York", "2026-11-01T06:00"),
-        ("Australia/Lord_Howe", "2026-04-04T15:00"),
-        ("Australia/Lord_Howe", "2026-10-03T15:30"),
-        ("America/Sao_Paulo", "2018-11-04T03:00"),
-        ("America/Sao_Paulo", "2019-02-17T02:00"),
-        ("Pacific/Apia", "2011-12-30T10:00"),  # a day is skipped
-        ("Atlantic/Azores", "2026-10-25T01:00"),  # 00:00 is repeated
-        ("America/St_Johns", "2010-11-07T02:31"),  # at 00:01 back to 23:01 of the day before
-        ("Antarctica/Troll", "2026-03-29T01:00"),  # two hours at once
-        ("Antarctica/Troll", "2026-10-25T01:00"),
-    ],
-)
-def test_where_clocks_change_each_time_that_they_show_counts_once(zone: str, change: str, unix_year: UnixYear) -> None:
-    """The oracle walks through the instants of 50 hours, reads the clock, and leaves out what it shows again."""
-    tz = ZoneInfo(zone)
-    middle = datetime.fromisoformat(change).replace(tzinfo=UTC)
-    walls = {
-        instant: instant.astimezone(tz) for instant in (middle + place * MINUTE for place in range(-25 * 60, 25 * 60))
-    }
-
-    @settings(max_examples=25, deadline=None)
-    @given(minute=_field(0, 59), hour=_field(0, 23), offset=st.integers(-150, 150))
-    @example(minute="*", hour="*", offset=29)
-    def check(minute: str, hour: str, offset: int) -> None:
-        text = f"{minute} {hour} * * *"
-        bits = unix_year(text, 2026)[0]  # any day: it is due daily
-        due = [at for at, wall in walls.items() if not wall.fold and bits >> wall.hour * 60 + wall.minute & 1]
-        cron = Cron(text, time_zone=zone)
-        first, last = next(iter(walls)), list(walls)[-1]
-        assert list(cron.between(first, last + MINUTE)) == due
-        assert list(cron.between(first, middle)) + list(cron.between(middle, last + MINUTE)) == due
-        later = middle + offset * MINUTE
-        assert list(cron.between(first, later)) + list(cron.between(later, last + MINUTE)) == due
-        for instant in list(walls)[:: 7 * 60 + 3]:
-            assert cron.latest(instant) == next((at for at in reversed(due) if at <= instant), cron.latest(instant))
-
-    check()
 
 
 # Libraries that know nothing of rota
