@@ -31,13 +31,14 @@ from rota_cdk.job_queue import JobQueue
 from rota_cdk.rota_limits import Told
 from rota_cdk.run_ledger import RunLedger
 from rota_cdk.scheduled_jobs import ScheduledJobs
-from rota_cdk.shards import make_shards
+from rota_cdk.shards import LIMITS as SHARDS
+from rota_cdk.shards import Wanted, make_shards
 from rota_cdk.validation import SchedulesWith
 
 
 class Rota(Construct):
-    """A deployment of a manifest: a `JobQueue` for each queue, a `FanoutTrigger` for the endpoints, a `ScheduledJob`
-    for each job with a schedule, a `RunLedger`, and the settings that servers read.
+    """A deployment of a manifest: a `JobQueue` for each queue, a `FanoutTrigger` for the endpoints, a rule or
+    schedule for each job that has one, a `RunLedger`, and the settings that servers read.
 
     Each stage of a manifest is a deployment of its own; several live side by side in an account, or a stack.
 
@@ -52,6 +53,11 @@ class Rota(Construct):
       fit; made here, of `endpoints`, unless given. It has alarms of its own.
     - `together`: names of jobs that one rule makes due, in groups, `[["refresh-prices", "drop-caches"]]`: jobs of
       endpoints that have one schedule. Each still has runs of its own.
+    - `shards`: spreads the jobs over so many stacks, `<stack>-Shard00of32` and so on, by a hash of the name, for
+      CloudFormation takes 500 resources in one; 1 to 999, one for each 200 jobs that there may be some day. They refer
+      to queues and role by name; deploy with `cdk deploy --all`. Do not change it without need: with another number all
+      stacks are new, and those of the old one make the same runs due until you delete them, which is to be done. See
+      `docs/how-to/ten-thousand-jobs.md`. None, unless given, for all jobs in this stack.
     - `ledger`: a `RunLedger` of this manifest and stage, where its defaults do not fit; that of `trigger`, or made
       here, unless given, also for a manifest that has nothing to record yet, for an unused one costs nothing.
     - `encryption_key`, `alarm_topic`: for each queue, and for the ledger unless it is given.
@@ -88,7 +94,10 @@ class Rota(Construct):
         told = Told(manifest, stage, endpoints, trigger, ledger, encryption_key)
         validation.check(subject, told, rota_limits.ENDPOINTS)
         due = due_together.groups(manifest, together)
-        self.shards: tuple[Stack, ...] = make_shards(self, shards) if shards else ()
+        if shards is not None:
+            wanted = Wanted(shards, Stack.of(self), Names(manifest.name, stage))
+            validation.check(subject, wanted, SHARDS)
+        self.shards: tuple[Stack, ...] = () if shards is None else make_shards(self, shards)
         """The stacks that the jobs are spread over; none where they are in the stack of everything else."""
         validation.check(subject, _longest_settings(manifest, stage, _together(due)), validation.SETTINGS)
         # Upper case in the ids that are not a job's name, for no job's name has any: each job is found under its own.

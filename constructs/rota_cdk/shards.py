@@ -1,9 +1,16 @@
 """Stacks beside a stack, over which jobs are spread: CloudFormation takes 500 resources in one."""
 
 import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from aws_cdk import CfnWaitConditionHandle, Environment, Stack, Token
+from aws_cdk import CfnWaitConditionHandle, Environment, NestedStack, Stack, Token
 from constructs import Construct
+
+from rota.names import MAX_SHARDED, MAX_SHARDS, Names
+from rota_cdk.validation import Limit
+
+_MADE = "RotaShards"
 
 
 def shard_of(job: str, shards: int) -> int:
@@ -11,16 +18,58 @@ def shard_of(job: str, shards: int) -> int:
     return int.from_bytes(hashlib.sha256(job.encode()).digest()[:8]) % shards
 
 
+class Wanted(NamedTuple):
+    """What is asked of a stack."""
+
+    shards: int
+    home: Stack
+    names: Names
+
+
+LIMITS: Sequence[Limit[Wanted]] = (
+    Limit(
+        lambda wanted: type(wanted.shards) is not int or not 1 <= wanted.shards <= MAX_SHARDS,
+        lambda wanted: (
+            f"shards must be a number from 1 to {MAX_SHARDS}, or None for all jobs in the stack of the Rota; got "
+            f"{wanted.shards!r}"
+        ),
+    ),
+    Limit(
+        lambda wanted: len(wanted.names.deployment) > MAX_SHARDED,
+        lambda wanted: (
+            f"{wanted.names.deployment!r}, manifest and stage, has {len(wanted.names.deployment)} characters, and "
+            f"shards leave room for {MAX_SHARDED} in the names of schedules; shorten one of them"
+        ),
+    ),
+    Limit(
+        lambda wanted: isinstance(wanted.home, NestedStack),
+        lambda wanted: (
+            f"shards are stacks beside that of the Rota, and {wanted.home.node.path} is a nested one, which has none "
+            "beside it; put the Rota into a Stack"
+        ),
+    ),
+    Limit(
+        lambda wanted: wanted.home.node.try_find_child(_MADE) is not None,
+        lambda wanted: (
+            f"stack {wanted.home.stack_name} has a Rota with shards already, and theirs would have the same names; put "
+            "this one into a stack of its own"
+        ),
+    ),
+)
+
+
 class Shard(Stack):
-    """One of the stacks that jobs are spread over; nothing but these makes a difference to other stacks."""
+    """One of the stacks that jobs are spread over."""
 
 
 def make_shards(scope: Construct, shards: int) -> tuple[Stack, ...]:
     """The stacks `<stack>-Shard00of32`, of the account and region of `scope`'s stack, deployed after it.
 
-    Below `scope` in the tree, so that its tags, aspects and acknowledgements are theirs too.
+    Below `scope` in the tree, so that its tags, aspects and acknowledgements are theirs too. Their number is in their
+    names: with another one all of them are new, and those that stand keep the jobs going until they are deleted.
     """
     home = Stack.of(scope)
+    Construct(home, _MADE)
     env = Environment(account=_known(home.account), region=_known(home.region))
     width = max(2, len(str(shards - 1)))
     made = []

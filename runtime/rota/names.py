@@ -19,7 +19,8 @@ MAX_QUEUE = 80
 _DEAD = "_dead"
 _UNDELIVERED = "_undelivered"
 _ORDINAL = ".99"
-_SHARDS = ".s999"
+MAX_SHARDS = 999
+_SHARDS = f".s{MAX_SHARDS}"
 _DIGEST = 8
 MAX_SHARDED = MAX_RULE - len("." + "x" + "--" + _ORDINAL + _SHARDS) - _DIGEST
 """Characters of a deployment, `<manifest>-<stage>`, that leave room for a job and a number of shards."""
