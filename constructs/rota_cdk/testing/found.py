@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from aws_cdk.assertions import Template
 
@@ -33,8 +34,18 @@ class Found:
         return self.name.partition(".")[0]
 
 
-def found_in(template: Template) -> Iterator[Found]:
-    """All that a template has of rota's."""
+_KNOWN: WeakKeyDictionary[Template, tuple[Found, ...]] = WeakKeyDictionary()
+
+
+def found_in(template: Template) -> tuple[Found, ...]:
+    """All that a template has of rota's. It is read once: a template does not change, and to fetch a large one from
+    Node takes long."""
+    if template not in _KNOWN:
+        _KNOWN[template] = tuple(_read(template))
+    return _KNOWN[template]
+
+
+def _read(template: Template) -> Iterator[Found]:
     resources: Mapping[str, Any] = template.to_json().get("Resources", {})
     for resource in resources.values():
         properties = resource.get("Properties", {})
