@@ -110,6 +110,12 @@ def test_a_run_every_hour_is_shifted_only_where_clocks_go_back():
     assert told(Cron("0 * * * *")) == []
 
 
+def test_two_changes_in_one_gap_undo_each_other():
+    assert told(Cron("0 9 1 1 *", time_zone=BERLIN), days=800) == []
+    # From January to July there is one alone.
+    assert {kind for kind, _ in told(Cron("0 9 1 1,7 *", time_zone=BERLIN))} == {"shifted"}
+
+
 @pytest.mark.parametrize(
     "window",
     [

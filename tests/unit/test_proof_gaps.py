@@ -80,3 +80,12 @@ def test_a_gap_says_what_is_usual_and_why_it_is_not():
 def test_gaps_are_those_of_the_clocks_so_a_change_of_them_is_not_told_twice():
     assert {kind for kind, _ in told(Cron("0 9 * * *", time_zone=BERLIN))} == {"shifted"}
     assert {kind for kind, _ in told(Cron("30 2 * * *", time_zone=BERLIN))} == {"skipped", "repeated"}
+
+
+def test_of_two_day_fields_the_weekly_one_says_what_is_usual():
+    # Each 13th and each Friday: a 13th cuts short the week that a Friday begins; after a 13th anything is usual.
+    findings = found(Cron("0 0 13 * FRI"))
+    assert len(findings) == 12
+    assert {f"{each.moments[0].wall:%a}" for each in findings} == {"Fri"}
+    assert {f"{each.moments[1].wall:%d}" for each in findings} == {"13"}
+    assert all("usually 7 d" in each.what for each in findings)

@@ -47,7 +47,7 @@ def crossings(schedule: Cron, start: datetime, end: datetime) -> Iterator[Crossi
         yield Crossing(
             change,
             tuple(wall for wall, moment in found if moment is None),
-            tuple(Moment(wall, moment) for wall, moment in found if moment is not None and change.shift < timedelta()),
+            tuple(Moment(wall, moment) for wall, moment in found if moment is not None),
             schedule.latest(change.at - _INSTANT),
             schedule.next(change.at - _INSTANT),
         )
