@@ -53,7 +53,9 @@ def to_aws(text: str) -> tuple[str, ...]:
     try:
         parsed = CronSim(" ".join(plain), datetime(2000, 1, 1, tzinfo=UTC))
     except CronSimError:  # every field is right by itself
-        raise ScheduleError(f"{text!r}: no day ever matches it") from None
+        raise ScheduleError(
+            f"{text!r}: no day ever matches it, for month {fields[3]} has no day-of-month {fields[2]}; write a day that it has"
+        ) from None
     days = parsed.days
     weekdays = {day % 7 for day in cast("set[int]", parsed.weekdays)}
     times = f"{_spell(parsed.minutes, MINUTE)} {_spell(parsed.hours, HOUR)}"
