@@ -71,6 +71,14 @@ def test_it_is_what_counting_the_occurrences_one_by_one_gives(zone, own, minute,
     assert {minute: cell.total for minute, cell in found.cells.items()} == expected
 
 
+@pytest.mark.parametrize("day", ["2027-03-28", "2027-10-31"])
+def test_the_first_instant_of_a_new_offset_is_told_by_it(day):
+    start = datetime.fromisoformat(f"{day}T00:00:00Z")
+    found = forecast([job("a", Cron("0 * * * *"))], start=start, end=start + timedelta(days=1), zone="Europe/Berlin")
+    hours = ((start + timedelta(hours=hour)).astimezone(ZoneInfo("Europe/Berlin")).hour for hour in range(24))
+    assert {minute: cell.total for minute, cell in found.cells.items()} == Counter(hour * 60 for hour in hours)
+
+
 def test_jitter_is_counted_in():
     schedule = Cron("0 2 * * *", jitter=timedelta(hours=1))
     found = forecast([job("a", schedule), job("b", schedule)], start=NOW, end=NOW + WEEK)
