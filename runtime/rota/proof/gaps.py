@@ -35,9 +35,9 @@ def unusual_gaps(schedule: Schedule, start: datetime, end: datetime, runs: Runs 
 
     What is usual depends on the run at which a gap begins:
 
-    - Where its time of its weekday has a run in most weeks (three in ten will do), the usual gap is the commonest one
-      after runs at that time of that weekday, and any other is unusual. So weekends are usual after Fridays, and the
-      four minutes from :56 to the hour are usual in `*/7`.
+    - Where its time of its weekday has a run in three weeks of ten, or more, the usual gap is the commonest one after
+      runs at that time of that weekday, and any other is unusual. So weekends are usual after Fridays, and the four
+      minutes from :56 to the hour are usual in `*/7`.
     - Else, gaps after runs on the same day of the month, at the same time, are compared, where all are longer than a
       week: those more than a quarter longer than the shortest are unusual. So months of 28 to 31 days are usual, and
       first Fridays four or five weeks apart; two months without a 31st are not.
