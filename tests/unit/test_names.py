@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rota.names import MAX_QUEUE, MAX_RULE, Names
+from rota.names import MAX_QUEUE, MAX_RULE, MAX_SHARDED, MAX_SHARDS, Names
 from rota.validators import name_problem, stage_problem
 
 PART = st.from_regex(r"[a-z][a-z0-9]{0,9}", fullmatch=True)
@@ -67,6 +67,29 @@ def test_the_job_of_a_rule_is_found_by_its_physical_name_and_by_that_of_no_other
     assert names.job_of(names.rule(job, ordinal), jobs) == job
     assert names.job_of(other.rule(job, ordinal), jobs) == (job if names == other else None)
     assert names.job_of(names.rule(job, ordinal), [name for name in others if name != job]) is None
+
+
+@given(
+    st.builds(Names, _name(32), STAGE).filter(lambda names: len(names.deployment) <= MAX_SHARDED),
+    NAME,
+    st.integers(1, 99),
+    st.integers(1, MAX_SHARDS),
+)
+def test_of_jobs_in_shards_the_name_tells_their_number_and_the_job_is_found_by_it(names, job, ordinal, shards):
+    name = names.rule(job, ordinal, shards)
+
+    assert len(name) <= MAX_RULE
+    assert fnmatchcase(name, names.every_rule)
+    assert names.job_of(name, ["another", job]) == job
+    assert name != names.rule(job, ordinal)
+    assert name != names.rule(job, ordinal, shards + 1)
+
+
+@given(DEPLOYMENT, NAME, st.sampled_from(["eu-west-1", "ap-southeast-1", "us-isof-south-1", "x" * 20]))
+def test_a_role_has_at_most_64_characters_and_another_name_in_each_region(names, queue, region):
+    assert len(names.schedule_role(queue, region)) <= 64
+    assert re.fullmatch(r"[\w+=,.@-]+", names.schedule_role(queue, region))
+    assert names.schedule_role(queue, region) != names.schedule_role(queue, "eu-north-1")
 
 
 @pytest.mark.parametrize("job", ["close-books", "close-the-books-of-every-branch-of-the-shop-at-the-end-of-a-day"])
