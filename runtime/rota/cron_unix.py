@@ -54,8 +54,8 @@ def to_aws(text: str) -> tuple[str, ...]:
         parsed = CronSim(" ".join(plain), datetime(2000, 1, 1, tzinfo=UTC))
     except CronSimError:  # every field is right by itself
         raise ScheduleError(
-            f"{text!r}: no day ever matches it, for month {fields[3]} has no day-of-month {fields[2]}; write one that it "
-            "has"
+            f"{text!r}: no day ever matches it, for month {fields[3]} has no day-of-month {fields[2]}; write a day "
+            "that it has"
         ) from None
     days = parsed.days
     weekdays = {day % 7 for day in cast("set[int]", parsed.weekdays)}

@@ -1,6 +1,5 @@
 """When a job is due: `Cron`, `Every` and `Once`. Pure data and arithmetic; a time zone always belongs to it."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime, time, timedelta
@@ -8,112 +7,18 @@ from functools import cached_property
 from typing import ClassVar, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from rota import windows
 from rota.cron_aws import AwsCron, AwsCrons
 from rota.cron_unix import spell_times, to_aws
 from rota.errors import ScheduleError
+from rota.schedule import Schedule, aware
 from rota.validators import aware_problem, duration_problem
 from rota.windows import Excluding
 
+__all__ = ["Cron", "Every", "Once", "Schedule"]
+
 _DAY = timedelta(days=1)
-_INSTANT = timedelta(microseconds=1)
 _MINUTE = timedelta(minutes=1)
 _NONE = timedelta()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Schedule(ABC):
-    """What `Cron`, `Every` and `Once` have in common. Instants given must be aware; those returned are in UTC.
-
-    - `start`, `end`: what is due before `start`, or at `end` or later, does not run; aware, None for no limit.
-    - `excluding`: dates, in the schedule's zone, on which nothing runs: any container of them, such as a calendar of
-      the `holidays` package. Or a callable that is given each occurrence as an aware datetime in that zone, and returns
-      True for one to leave out.
-    - `jitter`: a run starts up to so much after its instant, how much following from its id: so that many jobs due at
-      one minute do not start together. Whole seconds, up to 24 hours; None for none.
-    - `flexible_window`: EventBridge Scheduler delivers at any moment from the instant on, for so long: whole minutes,
-      up to 24 hours; None for none. It takes a schedule where a rule would do
-      (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-flexible-time-windows.html).
-
-    AWS is told of `flexible_window` alone. The rest is applied by the server that claims a run: one outside its window
-    is recorded as skipped, with the reason. So none of them needs a deploy of the stack, only one of the servers.
-    """
-
-    start: datetime | None = None
-    end: datetime | None = None
-    excluding: Excluding = field(default=(), hash=False)
-    jitter: timedelta | None = None
-    flexible_window: timedelta | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "excluding", windows.frozen(self.excluding))
-        if problems := windows.problems(self):
-            raise ScheduleError(f"{type(self).__name__}: {'; '.join(problems)}")
-
-    @property
-    @abstractmethod
-    def time_zone(self) -> str:
-        """The IANA name of the zone the schedule is told in."""
-
-    @abstractmethod
-    def aws_expressions(self) -> tuple[str, ...]:
-        """The EventBridge expressions that together mean this schedule: `cron(...)`, `rate(...)` or `at(...)`."""
-
-    @property
-    def needs_scheduler(self) -> bool:
-        """Whether EventBridge Scheduler alone can express it: a zone other than UTC, a single instant, a `rate(...)`, a
-        flexible window. A rule could take a rate, but its times would depend on when it was last touched, and a
-        duplicate could not be told from the next occurrence."""
-        crons = all(expression.startswith("cron(") for expression in self.aws_expressions())
-        return self.time_zone != "UTC" or not crons or self.flexible_window is not None
-
-    @abstractmethod
-    def _fired_after(self, after: datetime) -> datetime | None:
-        """The first instant later than `after` at which AWS fires it, or None."""
-
-    @abstractmethod
-    def fired_by(self, until: datetime) -> datetime | None:
-        """The last instant not later than `until` at which AWS fires it, whether or not it runs then; None for none."""
-
-    def _fired_between(self, start: datetime, end: datetime) -> Iterator[datetime]:
-        moment = self._fired_after(start - _INSTANT)
-        while moment is not None and moment < end:
-            yield moment
-            moment = self._fired_after(moment)
-
-    def refusal(self, moment: datetime) -> str | None:
-        """Why the occurrence of this instant does not run, or None if it does. Raises `ScheduleError` where
-        `excluding` does."""
-        return windows.refusal(self, _aware(moment))
-
-    def next(self, after: datetime) -> datetime | None:
-        """The first occurrence later than `after`, or None if there is none any more. Of a schedule that excludes some
-        it is looked for among the first 10,000 instants."""
-        if self.start is not None and _aware(after) < self.start:
-            after = self.start - _INSTANT
-        moment = self._fired_after(after)
-        for _ in range(windows.LOOKS):
-            if moment is None or (reason := self.refusal(moment)) is None or reason.startswith(windows.PAST):
-                break
-            moment = self._fired_after(moment)
-        return moment if moment is not None and self.refusal(moment) is None else None
-
-    def latest(self, until: datetime) -> datetime | None:
-        """The last occurrence not later than `until`, or None if there is none yet, as `next` looks for it."""
-        if self.end is not None and _aware(until) >= self.end:
-            until = self.end - _INSTANT
-        moment = self.fired_by(until)
-        for _ in range(windows.LOOKS):
-            if moment is None or self.refusal(moment) is None or (self.start is not None and moment < self.start):
-                break
-            moment = self.fired_by(moment - _INSTANT)
-        return moment if moment is not None and self.refusal(moment) is None else None
-
-    def between(self, start: datetime, end: datetime) -> Iterator[datetime]:
-        """The occurrences from `start` (included) to `end` (excluded), in order."""
-        first = start if self.start is None else max(_aware(start), self.start)
-        last = end if self.end is None else min(_aware(end), self.end)
-        return (moment for moment in self._fired_between(first, last) if self.refusal(moment) is None)
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -121,12 +26,6 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         raise ScheduleError(f"time_zone {name!r} is not an IANA name such as 'Europe/Berlin' or 'UTC'") from None
-
-
-def _aware(moment: datetime) -> datetime:
-    if problem := aware_problem("instant", moment):
-        raise ScheduleError(problem)
-    return moment
 
 
 @dataclass(frozen=True)
@@ -227,7 +126,7 @@ class Cron(Schedule):
                     yield wall, moment
 
     def _wall(self, moment: datetime) -> datetime:
-        return _aware(moment).astimezone(_zone(self.time_zone)).replace(tzinfo=None)
+        return aware(moment).astimezone(_zone(self.time_zone)).replace(tzinfo=None)
 
     def _instant(self, wall: datetime) -> datetime | None:
         """The instant at which clocks show `wall`, the first of two; None where a change of clocks skips it."""
@@ -282,7 +181,7 @@ class Every(Schedule):
     def fired_by(self, until: datetime) -> datetime:
         """The last instant not later than `until` at which AWS fires it. Raises `ScheduleError` if it counts from the
         deploy, as `next`, `latest` and `between` do."""
-        moment = _aware(until).astimezone(UTC)
+        moment = aware(until).astimezone(UTC)
         if not self.aligned:
             raise ScheduleError(f"every {self.interval} counts from the deploy: only AWS knows its occurrences")
         midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -313,11 +212,11 @@ class Once(Schedule):
         return (f"at({self.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S})",)
 
     def _fired_after(self, after: datetime) -> datetime | None:
-        return self.at.astimezone(UTC) if self.at > _aware(after) else None
+        return self.at.astimezone(UTC) if self.at > aware(after) else None
 
     def fired_by(self, until: datetime) -> datetime | None:
         """The instant itself if it is not later than `until`."""
-        return self.at.astimezone(UTC) if self.at <= _aware(until) else None
+        return self.at.astimezone(UTC) if self.at <= aware(until) else None
 
     def __str__(self) -> str:
         return f"once at {self.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -12,11 +12,9 @@ from rota.validators import aware_problem, duration_problem
 Excluding = Container[date] | Callable[[datetime], bool]
 """Dates on which nothing runs, or what tells it of an occurrence."""
 
-LOOKS = 10_000
-"""How many instants in a row are looked at for one that runs: what excludes them all would have no end."""
-
-PAST = "after its end"
-"""How the reason begins of which there is no way back."""
+LOOKS = 100_000
+"""How many instants in a row are looked at for one that runs, 69 days of minutes: what excludes them all would have no
+end."""
 
 MAX_JITTER = timedelta(days=1)
 MAX_FLEXIBLE_WINDOW = timedelta(minutes=1440)
@@ -90,7 +88,7 @@ def refusal(window: Window, moment: datetime) -> str | None:
     if window.start is not None and moment < window.start:
         return f"before its start: it begins at {window.start.isoformat()}"
     if window.end is not None and moment >= window.end:
-        return f"{PAST}: it ended at {window.end.isoformat()}"
+        return f"after its end: it ended at {window.end.isoformat()}"
     if window.excluding == frozenset():
         return None
     local = moment.astimezone(ZoneInfo(window.time_zone))

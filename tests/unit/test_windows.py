@@ -93,6 +93,13 @@ def test_what_excludes_everything_comes_to_an_end() -> None:
     assert never.latest(NOW) is None
 
 
+def test_a_month_of_excluded_minutes_is_looked_through() -> None:
+    closed = [NOW.date() + number * DAY for number in range(1, 32)]
+    cron = Cron("* * * * *", excluding=closed)
+    assert cron.next(NOW + DAY - MINUTE) == NOW + 32 * DAY
+    assert cron.latest(NOW + 32 * DAY - MINUTE) == NOW + DAY - MINUTE
+
+
 def test_a_calendar_that_fails_is_named() -> None:
     broken = Cron("0 0 * * *", excluding=lambda at: at.no_such_thing)  # type: ignore[attr-defined] # it fails
     with pytest.raises(ScheduleError, match=r"excluding <function .*> raised AttributeError: "):
