@@ -1,8 +1,11 @@
 """Threads that take turns: one at a time, all of them to their end."""
 
+import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -56,3 +59,35 @@ def test_what_a_turn_raises_in_another_thread_is_raised_by_play() -> None:
     timeline = Timeline(turn)
     with pytest.raises(KeyError, match="in the second thread"):
         timeline.play()
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Whoever started the tests, in the background say, may have had Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_ends_it_while_another_thread_plays() -> None:
+    turns: list[int] = []
+
+    def turn() -> bool:
+        turns.append(threading.get_ident())
+        if len(turns) == 1:
+            with suppress(KeyboardInterrupt):  # as a runner does: whatever a handler raises fails its run alone
+                timeline.park(1, Stop())
+        elif len(turns) == 2:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        else:
+            time.sleep(0.001)
+        return len(turns) < 10_000
+
+    timeline = Timeline(turn)
+    with pytest.raises(KeyboardInterrupt):
+        timeline.play()
+    for thread in threading.enumerate():
+        if thread.name == "rota-simulation":
+            thread.join(5)
+            assert not thread.is_alive()

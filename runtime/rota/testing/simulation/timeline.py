@@ -1,7 +1,8 @@
 """Virtual time for code that blocks: of all threads one goes on at a time, and who waits costs no time."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rota.run import Stop
@@ -45,20 +46,31 @@ class Timeline:
     def park(self, until: float, stop: Stop) -> None:
         """Let time pass, until `release` has this thread go on. From within a turn."""
         parked = Parked(until, stop)
-        self.parked.append(parked)
-        if self._spares:
-            self._spares.pop().release()
-        else:
-            threading.Thread(target=self._play, name="rota-simulation", daemon=True).start()
-        parked.gate.acquire()
+        with self._ending_at_ctrl_c():
+            self.parked.append(parked)
+            if self._spares:
+                self._spares.pop().release()
+            else:
+                threading.Thread(target=self._play, name="rota-simulation", daemon=True).start()
+            parked.gate.acquire()
 
     def release(self, parked: Parked) -> None:
         """Have a parked thread go on in place of this one, which goes on itself when it is needed again."""
-        self.parked.remove(parked)
         seat = _closed()
-        self._spares.append(seat)
-        parked.gate.release()
-        seat.acquire()
+        with self._ending_at_ctrl_c():
+            self.parked.remove(parked)
+            self._spares.append(seat)
+            parked.gate.release()
+            seat.acquire()
+
+    @contextmanager
+    def _ending_at_ctrl_c(self) -> Iterator[None]:
+        """While another thread plays, this one is not to go on: whoever called may take the error for a handler's."""
+        try:
+            yield
+        except BaseException as error:
+            self._is_over, self._error = True, error
+            raise
 
     def _play(self) -> None:
         try:
