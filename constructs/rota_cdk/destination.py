@@ -29,12 +29,21 @@ class Destination:
     @cached_property
     def arn(self) -> str:
         """Of the queue."""
-        return self._queue.sqs_queue.queue_arn if self._is_home else Fn.sub(self._arn)
+        own = self._queue.sqs_queue.queue_arn
+        return own if self._is_home else Fn.sub(f"{_SQS}:{self.names.queue(self._queue.declared.name)}")
 
     @cached_property
     def undelivered(self) -> str:
         """ARN of the queue for what cannot be delivered."""
-        return self._queue.undelivered.queue_arn if self._is_home else Fn.sub(self._undelivered)
+        own = self._queue.undelivered.queue_arn
+        return own if self._is_home else Fn.sub(f"{_SQS}:{self.names.undelivered(self._queue.declared.name)}")
+
+    @cached_property
+    def role(self) -> str:
+        """ARN of the role of schedules; made when the first one asks for it."""
+        own = self._queue.schedule_role.role_arn
+        name = self.names.schedule_role(self._queue.declared.name, "${AWS::Region}")
+        return own if self._is_home else Fn.sub(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{name}")
 
     @property
     def rules_need(self) -> tuple[IDependable, ...]:
@@ -54,37 +63,20 @@ class Destination:
 
     @cached_property
     def target(self) -> dict[str, Any]:
-        """The `Target` of each schedule as CloudFormation reads it, its `Input` apart; in another stack without
-        Tokens."""
-        role = self._queue.schedule_role  # made when it is first asked for
-        by_name = not self._is_home
+        """The `Target` of each schedule as CloudFormation reads it, its `Input` apart."""
         return {
-            "Arn": {"Fn::Sub": self._arn} if by_name else self.arn,
-            "RoleArn": {"Fn::Sub": self._role} if by_name else role.role_arn,
-            "DeadLetterConfig": {"Arn": {"Fn::Sub": self._undelivered} if by_name else self.undelivered},
+            "Arn": self.arn,
+            "RoleArn": self.role,
+            "DeadLetterConfig": {"Arn": self.undelivered},
             "RetryPolicy": {
                 "MaximumEventAgeInSeconds": delivery.MAX_AGE_SECONDS,
                 "MaximumRetryAttempts": delivery.MAX_ATTEMPTS,
             },
         }
 
-    # In pseudo parameters, so that a stack of any account and region means its own.
-
-    @property
-    def _arn(self) -> str:
-        return f"{_SQS}:{self.names.queue(self._queue.declared.name)}"
-
-    @property
-    def _undelivered(self) -> str:
-        return f"{_SQS}:{self.names.undelivered(self._queue.declared.name)}"
-
-    @property
-    def _role(self) -> str:
-        name = self.names.schedule_role(self._queue.declared.name, "${AWS::Region}")
-        return f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{name}"
-
 
 _SQS = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}"
+"""In pseudo parameters, so that a stack of any account and region means its own."""
 
 
 def schedule_group(stack: Stack, names: Names) -> scheduler.CfnScheduleGroup:

@@ -10,7 +10,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IConstruct, IValidation
 
-from rota_cdk import validation
+from rota_cdk import policies, validation
 from rota_cdk.included import IncludedSchedules
 from rota_cdk.shards import Shard
 
@@ -43,6 +43,7 @@ class _Quotas:
             found += validation.problems(
                 (name, count), validation.SHARD if isinstance(stack, Shard) else validation.STACK
             )
+            found += policies.problems(stack, resources.found)
             environment = _environment(stack)
             for physical_name in filter(None, map(_physical_name, resources.found)):
                 named.setdefault((environment, physical_name), []).append(name)

@@ -43,6 +43,9 @@ MAX_RULES = 300
 MAX_RULES_IN = {"af-south-1": 100, "eu-south-1": 100}
 """On the default bus of an account and region, unless AWS has raised it.
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html"""
+MAX_STATEMENTS = 20
+MAX_QUEUE_POLICY = 8192
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html"""
 MAX_AGE = timedelta(days=7)
 """Of a run that waits: how long its queue keeps it."""
 
@@ -231,6 +234,18 @@ SHARD: Sequence[Limit[tuple[str, int]]] = (
     ),
 )
 """Of a stack that jobs are spread over: its name and how many resources it has."""
+
+QUEUE_POLICY: Sequence[Limit[tuple[str, int, int]]] = (
+    Limit(
+        lambda given: given[1] > MAX_STATEMENTS or given[2] > MAX_QUEUE_POLICY,
+        lambda given: (
+            f"{given[0]} has {given[1]} statements and {given[2]} bytes or more, and SQS takes {MAX_STATEMENTS} and "
+            f"{MAX_QUEUE_POLICY} in a queue's policy, two of them rota's; give roles what they need by grant_*, or "
+            "name several principals in one statement"
+        ),
+    ),
+)
+"""Of a policy: its path, how many statements it has, and how many bytes at least."""
 
 BUS: Sequence[Limit[tuple[str, int, int]]] = (
     Limit(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 
 from rota import Cron, Manifest, Queue
@@ -79,6 +80,38 @@ def test_501_resources_in_a_stack_are_refused_with_the_way_out(declare):
     Rota(stack, "Jobs", manifest=Manifest(name="shop", jobs=_jobs(declare, 495)), schedules_with="scheduler")
 
     with pytest.raises(RuntimeError, match=r"stack Shop0 has 5\d\d resources, .* takes 500; .*shards=4\)"):
+        Template.from_stack(stack)
+
+
+def _let_in(queue, count, actions=("sqs:SendMessage",)):
+    for number in range(count):
+        statement = iam.PolicyStatement(
+            sid=f"Number{number}",
+            principals=[iam.ServicePrincipal(f"number{number}.amazonaws.com")],
+            actions=list(actions),
+            resources=["*"],
+        )
+        queue.add_to_resource_policy(statement)
+
+
+def test_a_queue_policy_of_20_statements_passes(deploy, stack):
+    queue = deploy().queues["billing"].sqs_queue
+    _let_in(queue, 18)
+    Template.from_stack(stack)
+
+
+def test_one_statement_more_is_refused_with_the_way_out(deploy, stack):
+    _let_in(deploy().queues["billing"].sqs_queue, 19)
+
+    message = r"Queue-billing/Queue/Policy/Resource has 21 statements .* SQS takes 20 .*; give roles what they need by"
+    with pytest.raises(RuntimeError, match=message):
+        Template.from_stack(stack)
+
+
+def test_a_queue_policy_too_long_is_refused(deploy, stack):
+    _let_in(deploy().queues["billing"].sqs_queue, 10, actions=[f"sqs:Do{'x' * 40}{number}" for number in range(20)])
+
+    with pytest.raises(RuntimeError, match=r"has 12 statements and 1\d{4} bytes or more, and SQS takes 20 and 8192"):
         Template.from_stack(stack)
 
 
