@@ -1,4 +1,5 @@
-"""A PostgreSQL for the tests that ask for one: the real server, of its own, for the session."""
+"""What all tests share: hypothesis without a clock; a PostgreSQL for those that ask for one, the real server, of its
+own, for the session."""
 
 import json
 import os
@@ -13,6 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes depends on what else the machine does: no test is about that.
+settings.register_profile("rota")
+settings.load_profile("rota")
 
 LAUNCHER = """
 import json, os, shutil, signal, subprocess, sys, threading

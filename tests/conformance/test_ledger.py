@@ -47,7 +47,6 @@ class OnMoto(LedgerConformance):
 
 
 SOON_TOLD = settings(
-    deadline=None,
     phases=set(Phase) - {Phase.shrink, Phase.explain},
     report_multiple_bugs=False,
     print_blob=True,

@@ -79,7 +79,7 @@ class AnythingInAnyOrder(RuleBasedStateMachine):
         assert len(self.queue) == len(self.visible)
 
 
-AnythingInAnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+AnythingInAnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestAnythingInAnyOrder = AnythingInAnyOrder.TestCase
 
 

@@ -138,7 +138,7 @@ MINUTES = st.one_of(TERM, st.lists(st.integers(0, 59), min_size=1, max_size=4).m
 HOURS = st.one_of(TERM.filter(lambda term: term == "*" or int(term[2:]) < 24), st.integers(0, 23).map(str))
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(ZONES, MINUTES, HOURS)
 def test_skipped_and_repeated_are_what_looking_at_every_minute_of_the_day_shows(place, minutes, hours):
     zone, year = place

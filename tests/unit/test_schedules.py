@@ -62,7 +62,7 @@ WALLS = st.datetimes(datetime(2024, 1, 1), datetime(2032, 1, 1))
 INSTANTS = st.datetimes(datetime(2015, 1, 1), datetime(2032, 1, 1), timezones=st.just(UTC))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(expression=UNIX, wall=WALLS)
 def test_a_translation_means_what_the_unix_expression_means(expression: str, wall: datetime) -> None:
     try:
@@ -77,7 +77,7 @@ def test_a_translation_means_what_the_unix_expression_means(expression: str, wal
     assert list(islice(translated.until(wall), 12)) == list(islice(backwards, 12))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(expression=UNIX, zone=st.sampled_from(["UTC", BERLIN, NEW_YORK, LORD_HOWE, "Asia/Kathmandu"]), moment=INSTANTS)
 def test_next_and_latest_agree(expression: str, zone: str, moment: datetime) -> None:
     try:
@@ -95,7 +95,7 @@ def test_next_and_latest_agree(expression: str, zone: str, moment: datetime) -> 
     assert cron.latest(following - timedelta(microseconds=1)) == last
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     expression=st.sampled_from(["*/7 * * * *", "30 1-3 * * *", "0 2 * * *", "59 1,2 * * *", "15 */2 * * *"]),
     change=st.sampled_from(

@@ -147,7 +147,7 @@ def test_servers_of_another_language_apply_no_window() -> None:
     Job(name="a", target=elsewhere, handler="shop:clean", schedule=Cron("0 0 * * *", start=NOW))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     schedule=st.sampled_from([Cron("*/7 3 * * *", time_zone="Europe/Berlin"), Every(90 * MINUTE), Cron("0 0 13 * 5")]),
     start=st.integers(0, 500),

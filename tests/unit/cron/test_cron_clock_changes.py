@@ -61,7 +61,7 @@ def test_where_clocks_change_each_time_that_they_show_counts_once(zone: str, cha
         instant: instant.astimezone(tz) for instant in (middle + place * MINUTE for place in range(-25 * 60, 25 * 60))
     }
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(minute=MINUTES, hour=HOURS, offset=st.integers(-150, 150))
     @example(minute="*", hour="*", offset=29)
     def check(minute: str, hour: str, offset: int) -> None:

@@ -144,7 +144,7 @@ def refusal_is_right(text: str, said: str, unix_year: UnixYear) -> bool:
 # Properties
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(text=UNIX, year=YEARS)
 @example(text="0 0 30 2 1", year=2026)  # a half that never comes
 @example(text="0 0 29 2 1", year=2028)  # a half that comes in leap years
@@ -160,7 +160,7 @@ def test_the_translation_means_every_minute_of_a_year_what_the_source_means(
     assert aws_year(expressions, year) == unix_year(text, year)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=UNIX, year=YEARS, first=st.integers(0, 364))
 def test_the_preview_of_a_unix_expression_is_what_it_means(
     unix_year: UnixYear, text: str, year: int, first: int
@@ -172,7 +172,7 @@ def test_the_preview_of_a_unix_expression_is_what_it_means(
     preview_is_right(cron, unix_year(text, year), year, first)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=AWS, year=YEARS, first=st.integers(0, 364))
 def test_the_preview_of_an_aws_expression_is_what_it_means(aws_year: AwsYear, text: str, year: int, first: int) -> None:
     meant = aws_year((f"cron({text})",), year)
@@ -218,7 +218,7 @@ def steps_from_a_range_of_one(text: str) -> bool:
 def test_where_cronsim_and_croniter_agree_the_preview_agrees_with_them() -> None:
     agreed: list[str] = []
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(text=UNIX.filter(lambda text: not steps_from_a_range_of_one(text)), start=STARTS)
     def check(text: str, start: datetime) -> None:
         answers = unix_libraries(text, start, 30)
@@ -260,7 +260,7 @@ def test_where_libraries_of_aws_and_of_unix_cron_agree_the_preview_agrees_with_t
     """aws-croniter is descended from pyawscron; that both agree with cronsim or croniter is what counts."""
     agreed: list[str] = []
 
-    @settings(max_examples=250, deadline=None)
+    @settings(max_examples=250)
     @given(text=AWS, start=STARTS)
     @example(text="0 0 L * ? *", start=datetime(2026, 1, 1))
     @example(text="0 0 15W * ? *", start=datetime(2026, 1, 1))

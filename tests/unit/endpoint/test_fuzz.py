@@ -225,7 +225,6 @@ def fuzzed(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
 @pytest.mark.parametrize("kind", ["wsgi", "asgi"])
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(data=st.data())

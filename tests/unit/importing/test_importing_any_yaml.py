@@ -105,13 +105,13 @@ def load(found):
     assert len(scope["manifest"].jobs) == written.jobs
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(cron_jobs | inside_cron_job)
 def test_cron_jobs(value):
     load(read_kubernetes(yaml.safe_dump(value), source="c.yaml"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(workflows | inside_workflow)
 def test_workflows(value):
     load(read_github(yaml.safe_dump(value), source="w.yml"))

@@ -110,7 +110,7 @@ some = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.fixed_dictionaries(some))
 def test_a_job_is_due_when_celery_would_run_it(fields):
     entry = {"task": named("clean"), "schedule": crontab(**fields)}

@@ -66,7 +66,7 @@ def test_a_line_without_a_command_is_said(line, system):
 
 
 def test_a_schedule_that_cannot_be_said_is_left_out_with_the_reason():
-    assert only("0 0 30 2 * x").problem == "'0 0 30 2 *': no day ever matches it"
+    assert only("0 0 30 2 * x").problem.startswith("'0 0 30 2 *': no day ever matches it, for month 2 has no")
 
 
 @pytest.mark.parametrize("line", ["MAILTO=a@b.c", "PATH = /bin", 'HOME="/srv"', "'FOO'=bar=baz", "LANG="])

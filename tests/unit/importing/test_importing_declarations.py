@@ -228,7 +228,7 @@ jobs_found = st.builds(
 everything = st.lists(jobs_found | st.builds(Remark, texts, texts, st.booleans()), max_size=5)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(everything, texts)
 def test_whatever_was_found_loads_with_all_that_can_be_declared(found, source):
     result = write(tuple(found), manifest="shop", queue="work", source=source)
@@ -244,7 +244,7 @@ def test_whatever_was_found_loads_with_all_that_can_be_declared(found, source):
         assert schedule == (job.schedule if isinstance(one.when, timedelta) else job.schedule.expression)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(everything, st.sampled_from([88, 100, 120]))
 def test_whatever_was_found_is_written_as_ruff_leaves_it(found, width):
     text = write(tuple(found), manifest="shop", queue="work", source="x").text

@@ -41,7 +41,7 @@ intervals = st.builds(
 schedules: st.SearchStrategy[Schedule] = st.one_of(crons(), intervals, st.builds(Once, instants))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(schedules=st.lists(schedules, min_size=1, max_size=4), start=instants, length=st.integers(1, 72), data=st.data())
 def test_what_succeeds_is_what_is_due_and_the_rest_is_skipped(
     schedules: list[Schedule], start: datetime, length: int, data: st.DataObject
@@ -72,7 +72,7 @@ def test_what_succeeds_is_what_is_due_and_the_rest_is_skipped(
             )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     every=st.integers(1, 40),
     takes=st.lists(st.integers(0, 100), min_size=1, max_size=10),
