@@ -32,7 +32,7 @@ setup: $(READY) $(NODE_READY) ## Install everything the other targets need
 demo: setup ## Deploy the example to the local AWS and watch three servers share its runs
 	@python -m examples.demo
 
-scale: setup ## Deploy 2,000 jobs over 32 stacks to the local AWS, edit three, and see that they alone change
+scale: setup ## Deploy 2,000 jobs over 32 stacks to the local AWS, edit three, and see that they alone change (a minute)
 	@python -m examples.scale
 
 test: lint types unit synth conformance integration typing e2e chaos-minute ## All the tests

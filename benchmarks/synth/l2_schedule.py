@@ -1,5 +1,5 @@
-"""`Schedule` and `SqsSendMessage`, as CDK's documentation shows them: no dead letters, no schedule group, no names. With
-all of these, as rota's schedules have them, it costs a few per cent more."""
+"""`Schedule` and `SqsSendMessage`, as CDK's documentation shows them: no dead letters, no schedule group, no names.
+With all of these, as rota's schedules have them, it costs a few per cent more."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_scheduler as scheduler
