@@ -9,17 +9,29 @@ from rota.importing.found import UnreadableError
 
 def documents(text: str, *, source: str) -> list[Any]:
     """The documents of a YAML text. Raises `UnreadableError` for what is none, or where PyYAML is not installed."""
+    return _load(text, source, "SafeLoader")
+
+
+def texts(text: str, *, source: str) -> list[Any]:
+    """The documents of a YAML text, with each value as the text that stands there: to YAML 1.1, as PyYAML reads it,
+    `on`, `yes` and `true` are one. Raises as `documents` does."""
+    return _load(text, source, "BaseLoader")
+
+
+def _load(text: str, source: str, loader: str) -> list[Any]:
     try:
         import yaml
     except ImportError:
         raise UnreadableError("reading YAML takes PyYAML; install it: pip install 'rota[import]'") from None
     try:
-        return [document for document in yaml.safe_load_all(text) if document is not None]
-    except (yaml.YAMLError, ValueError) as error:  # a ValueError is a date such as 2026-02-30
+        # Neither of the two makes anything but plain data.
+        loaded = list(yaml.load_all(text, Loader=getattr(yaml, loader)))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a ValueError is a date such as 2026-02-30
         raise UnreadableError(
             f"{source} is not YAML: {' '.join(str(error).split())}; a template is to be filled in first "
             "(helm template ... | rota import kubernetes -)"
         ) from None
+    return [document for document in loaded if document not in (None, "")]
 
 
 def mapping(value: Any) -> dict[Any, Any]:

@@ -2,10 +2,11 @@
 
 import subprocess
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from rota.importing.found import CronText, FoundJob, Remark
+from rota.importing.found import CronText, Found, FoundJob, Remark
 from rota.importing.github_actions import read_github
 
 NIGHTLY = """
@@ -23,20 +24,28 @@ jobs:
 """
 
 
-def read(text):
+def read(text: str) -> Found:
     return read_github(text, source=".github/workflows/nightly.yml")
 
 
-def only(steps, **job):
+def only(steps: list[str], *, schedule: str = '{cron: "0 2 * * *"}', of_workflow: str = "", **job: str) -> FoundJob:
     """The job of a workflow with these steps, written as flow mappings."""
     body = "\n".join(
         [f"    {key}: {value}" for key, value in job.items()] + ["    steps:", *(f"    - {step}" for step in steps)]
     )
-    (found,) = read(f'on: {{schedule: [{{cron: "0 2 * * *"}}]}}\njobs:\n  x:\n{body}\n')
+    (*_, found) = read(f"{of_workflow}\non: {{schedule: [{schedule}]}}\njobs:\n  x:\n{body}\n")
+    assert isinstance(found, FoundJob)
     return found
 
 
-def test_a_workflow():
+def problem(steps: list[str], **options: str) -> str:
+    """Why the job is left out."""
+    found = only(steps, **options)
+    assert found.problem
+    return found.problem
+
+
+def test_a_workflow() -> None:
     assert read(NIGHTLY) == (
         FoundJob(
             place=".github/workflows/nightly.yml: job 'build'",
@@ -53,17 +62,18 @@ def test_a_workflow():
     )
 
 
-def test_each_job_is_due_at_each_cron():
+def test_each_job_is_due_at_each_cron() -> None:
     text = NIGHTLY.replace("jobs:", '    - cron: "0 0 1 * *"\njobs:\n  lint: {steps: [{run: make lint}]}')
-    assert [(job.name, job.when.expression) for job in read(text)] == [
-        ("Nightly build lint", "17 3 * * *"),
-        ("Nightly build lint", "0 0 1 * *"),
-        ("Nightly build build", "17 3 * * *"),
-        ("Nightly build build", "0 0 1 * *"),
+    jobs = [each for each in read(text) if isinstance(each, FoundJob)]
+    assert [(job.name, job.when) for job in jobs] == [
+        ("Nightly build lint", CronText(expression="17 3 * * *")),
+        ("Nightly build lint", CronText(expression="0 0 1 * *")),
+        ("Nightly build build", CronText(expression="17 3 * * *")),
+        ("Nightly build build", CronText(expression="0 0 1 * *")),
     ]
 
 
-def test_steps_do_not_share_a_folder_and_the_first_that_fails_ends_it(tmp_path):
+def test_steps_do_not_share_a_folder_and_the_first_that_fails_ends_it(tmp_path: Path) -> None:
     found = only(
         ["run: cd / && echo 1", "run: pwd", "{run: pwd, working-directory: 'a b'}", "run: 'false'", "run: echo no"]
     )
@@ -74,54 +84,158 @@ def test_steps_do_not_share_a_folder_and_the_first_that_fails_ends_it(tmp_path):
 
 
 @pytest.mark.parametrize(("step", "code"), [("run: false | true", 0), ("{run: false | true, shell: bash}", 1)])
-def test_shells_are_as_strict_as_on_github(step, code):
+def test_shells_are_as_strict_as_on_github(step: str, code: int) -> None:
     assert subprocess.run(only([step]).command, check=False).returncode == code
 
 
-def test_defaults_of_a_shell():
+def test_defaults_of_a_shell() -> None:
     assert only(["run: a"], defaults="{run: {shell: sh}}").command == ("sh", "-e", "-c", "a")
 
 
-def test_what_it_cannot_do_is_left_out():
-    assert "no run: steps" in only(["uses: a/b@v1"]).problem
-    assert only(["run: a", "{run: b, shell: python}"]).problem == "its steps are for None, python: write its command"
-    assert only(["run: a"], **{"runs-on": "windows-latest"}).problem == "its steps are for pwsh: write its command"
-    assert "in step 1: " in only(["{run: a, working-directory: '${{ github.workspace }}'}"]).problem
-    assert only(["run: a", "{name: Post, run: 'curl ${{ secrets.URL }}'}"]).problem == (
+def test_what_it_cannot_do_is_left_out() -> None:
+    assert "no run: steps" in problem(["uses: a/b@v1"])
+    assert problem(["run: a", "{run: b, shell: python}"]) == "its steps are for None, python: write its command"
+    assert problem(["run: a"], **{"runs-on": "windows-latest"}) == "its steps are for pwsh: write its command"
+    assert "in step 1: " in problem(["{run: a, working-directory: '${{ github.workspace }}'}"])
+    assert problem(["run: a", "{name: Post, run: 'curl ${{ secrets.URL }}'}"]) == (
         "GitHub fills in ${{ }} in step 2 (Post): write what it stands for"
     )
 
 
-def test_what_is_not_carried_is_said():
-    found = only(
-        ["{run: a, env: {TOKEN: secret}, continue-on-error: true}", "{if: failure(), run: b}"],
-        **{"runs-on": "ubuntu-latest", "needs": "[lint, test]", "env": "{KEY: secret}", "concurrency": "deploy"},
+@pytest.mark.parametrize(
+    "condition", ["github.event_name == 'push'", "${{ github.event.schedule == '0 2 * * *' }}", "failure()", "false"]
+)
+def test_what_may_not_run_at_each_time_is_left_out(condition: str) -> None:
+    assert problem(["run: ./deploy.sh"], **{"if": condition}).startswith(f"it runs only if {condition}, which GitHub ")
+    bare = condition.removeprefix("${{ ").removesuffix(" }}")
+    assert problem(["run: a", f'{{run: b, if: "{condition}"}}', "run: c"]) == (
+        f"step 2 runs only if {bare}, and the others always: write the command"
     )
+
+
+@pytest.mark.parametrize("condition", ["always()", "${{ !cancelled() }}"])
+def test_what_runs_in_any_case_is_carried(condition: str) -> None:
+    found = only(["run: 'true'", f'{{run: echo b, if: "{condition}"}}'], **{"if": f'"{condition}"'})
+    assert found.problem is None
+    assert subprocess.run(found.command, check=True, capture_output=True, text=True).stdout == "b\n"
+    assert found.remarks == ("step 2 runs on GitHub after a step that failed too, and here it does not",)
+    assert only(["{run: a, if: success()}"]).remarks == ()
+
+
+def test_what_differs_between_its_runs_is_left_out() -> None:
+    assert problem(["run: make test"], strategy="{matrix: {db: [mysql, postgres]}}") == (
+        "GitHub runs it once for each of its matrix: write a job for each"
+    )
+    assert only(["run: make test"], strategy="{max-parallel: 1}").problem is None
+
+
+@pytest.mark.parametrize("where", ["of the workflow", "of its job", "of step 1"])
+def test_what_github_fills_in_the_env_with_is_left_out(where: str) -> None:
+    env = "env: {A: 1, DB: '${{ matrix.db }}'}"
+    found = problem(
+        [f"{{run: 'dropdb $DB', {env}}}" if where == "of step 1" else "run: dropdb $DB"],
+        of_workflow=env if where == "of the workflow" else "",
+        **({"env": env.removeprefix("env: ")} if where == "of its job" else {}),
+    )
+    assert found.startswith(f"GitHub fills in ${{{{ }}}} in the env {where} (DB): ")
+    assert "in the env of its job ()" in problem(["run: a"], env="${{ fromJSON(vars.ENV) }}")
+
+
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [
+        ("rm -rf $GITHUB_WORKSPACE/*", "GITHUB_WORKSPACE"),
+        ("echo a=b >> ${GITHUB_ENV}", "GITHUB_ENV"),
+        ("tar xf - -C $RUNNER_TEMP", "RUNNER_TEMP"),
+        ("python -c 'import os; print(os.environ[\"GITHUB_SHA\"])'", "GITHUB_SHA"),
+        ("test $CI = true", "CI"),
+    ],
+)
+def test_a_script_that_lacks_what_github_sets_is_left_out(script: str, name: str) -> None:
+    assert problem(["run: a", f"run: |\n        {script}"]).startswith(f"step 2 names {name}, which GitHub sets and a ")
+
+
+@pytest.mark.parametrize("script", ["./MY_GITHUB_X", "curl https://github.com", "echo CI $CIRCLE"])
+def test_what_is_like_it_is_carried(script: str) -> None:
+    assert only([f"run: {script}"]).problem is None
+
+
+def test_a_script_that_names_a_variable_of_its_env_says_so() -> None:
+    found = only(["{run: 'a $ONE $TWO $HOME', env: {TWO: x}}"], env="{ONE: x}")
+    assert found.remarks[-3:-1] == (
+        "it names $ONE, set in its env, which is not carried; set it where workers run",
+        "it names $TWO, set in its env, which is not carried; set it where workers run",
+    )
+
+
+def test_what_is_not_carried_is_said() -> None:
+    found = only(
+        ["{run: a, env: {TOKEN: secret}, continue-on-error: true}", "{uses: c/d@v1, if: failure()}"],
+        **{"runs-on": "ubuntu-latest", "needs": "[lint, test]", "env": "{KEY: secret}", "concurrency": "deploy"},
+        **{"timeout-minutes": "${{ fromJSON(vars.LIMIT) }}"},
+    )
+    assert found.problem is None
     assert found.command[-1] == "a"
     assert found.overlap == "wait"
+    assert found.timeout is None
     assert found.remarks == (
-        "step 2 is not carried, for it has an if",
+        "not carried: c/d@v1",
         "step 1: not carried: env (TOKEN), continue-on-error",
         "its concurrency group became a lock of this job alone; for one that jobs share: Lock(key=...)",
+        "not carried: timeout-minutes, which is '${{ fromJSON(vars.LIMIT) }}'; write the timeout",
         "not carried: runs-on: ubuntu-latest, env (KEY)",
         "it needs lint, test, and is due at the same time: make one job of them, or enqueue it at the end of that",
     )
 
 
-def test_one_that_cancels_what_runs():
+@pytest.mark.parametrize("script", ["true", "yes", "010", "1.50"])
+def test_a_script_is_what_stands_there(script: str) -> None:
+    assert only([f"run: {script}"]).command[-1] == script
+
+
+def test_a_number_with_a_step_goes_on_to_the_end() -> None:
+    assert only(["run: a"], schedule='{cron: "20/15 * * * *"}').when == CronText(expression="20-59/15 * * * *")
+
+
+def test_names_that_github_does_not_know_never_ran() -> None:
+    assert problem(["run: a"], schedule='{cron: "@daily"}').startswith("its cron is '@daily', at which GitHub never ")
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "is_said"),
+    [
+        ("30 2 * * *", "America/New_York", True),
+        ("30 3 * * *", "America/New_York", False),
+        ("30 2 * * *", "Asia/Tokyo", False),
+        ("30 2 * * *", "Mars", False),
+    ],
+)
+def test_a_time_that_clocks_skip_is_said(cron: str, zone: str, is_said: bool) -> None:
+    found = only(["run: a"], schedule=f'{{cron: "{cron}", timezone: {zone}}}')
+    assert isinstance(found.when, CronText)
+    assert found.when.time_zone == zone
+    skipped = (
+        "at a time that a change of clocks skips GitHub ran it at the next that there is; here it does not run then"
+    )
+    assert found.remarks == ((skipped,) if is_said else ())
+
+
+def test_one_that_cancels_what_runs() -> None:
     assert only(["run: a"], concurrency="{group: x, cancel-in-progress: true}").overlap == "cancel_running"
 
 
 @pytest.mark.parametrize("on", ["on: push", "on: [push]", "on: {push: {}}", "jobs: {}", "3"])
-def test_a_workflow_without_a_schedule_is_said(on):
+def test_a_workflow_without_a_schedule_is_said(on: str) -> None:
     assert read(on) == (Remark(".github/workflows/nightly.yml", "is no workflow with on.schedule, and not read"),)
 
 
-def test_other_triggers_are_said():
+def test_other_triggers_are_said() -> None:
     (remark, _) = read(NIGHTLY.replace("on:", "on:\n  workflow_dispatch:"))
+    assert isinstance(remark, Remark)
     assert remark.text == "it is also run on workflow_dispatch; enqueue its jobs where that is wanted"
 
 
-def test_a_schedule_that_cannot_be_said_is_left_out():
-    (found,) = read(NIGHTLY.replace("17 3 * * *", "0 0 30 2 *"))
-    assert found.problem.startswith("'0 0 30 2 *': no day ever matches it, for month 2 has no")
+def test_a_schedule_that_cannot_be_said_is_left_out() -> None:
+    assert problem(["run: a"], schedule='{cron: "0 0 30 2 *"}').startswith(
+        "'0 0 30 2 *': no day ever matches it, for month 2 has no"
+    )
