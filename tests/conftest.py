@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 
 # How long an example takes depends on what else the machine does: no test is about that.
-settings.register_profile("rota")
+settings.register_profile("rota", deadline=None)
 settings.load_profile("rota")
 
 LAUNCHER = """
