@@ -15,13 +15,15 @@ from rota.ledger.ledger import Answer, server_name
 from rota.ledger.rules import Finished, LockWanted, PutBack, Refuse, Request, UniqueWanted
 from rota.manifest import Job
 from rota.run import Outcome
+from rota.schedule import INSTANT
 from rota.schedules import Every
 from rota.targets import EveryServer
 from rota.verdicts import Acknowledge, SendAgain, Verdict, dead, fitting
 from rota.windows import spread
 
 LATE = timedelta(minutes=2)
-"""How late an occurrence may start under catch_up="none": EventBridge's own precision is a minute.
+"""How late an occurrence may start under catch_up="none", and its successor be due already under "latest":
+EventBridge's own precision is a minute.
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html"""
 
 
@@ -171,24 +173,34 @@ def late(job: Job[Any], envelope: Envelope, now: datetime) -> str | None:
     due = starts_at(job, envelope) or envelope.enqueued_at
     if due is None:
         return None
-    if envelope.scheduled_at is not None and job.schedule is not None and job.schedule.flexible_window is not None:
-        due += job.schedule.flexible_window
     deadline = job.start_deadline
-    if deadline is None and job.catch_up == "none" and envelope.scheduled_at is not None:
+    if envelope.scheduled_at is None:
+        return _past(deadline, now - due)
+    if job.schedule is not None and job.schedule.flexible_window is not None:
+        due += job.schedule.flexible_window
+    if deadline is None and job.catch_up == "none":
         deadline = LATE
-    if deadline is not None and now - due > deadline:
-        return f"start deadline: {now - due} late, at most {deadline} are allowed"
-    if job.catch_up == "latest" and job.enabled and envelope.scheduled_at is not None:
-        following = _following(job, envelope.scheduled_at)
-        if following is not None and following <= now:
-            return f"catch up: the occurrence of {instant_text(following)} is due already"
+    if said := _past(deadline, now - due):
+        return said
+    if job.catch_up == "latest" and job.enabled:
+        following = _superseded_by(job, envelope.scheduled_at, now - LATE - job.leeway)
+        return f"catch up: the occurrence of {instant_text(following)} is due already" if following else None
     return None
 
 
-def _following(job: Job[Any], scheduled_at: datetime) -> datetime | None:
+def _past(deadline: timedelta | None, late: timedelta) -> str | None:
+    is_past = deadline is not None and late > deadline
+    return f"start deadline: {late} late, at most {deadline} are allowed" if is_past else None
+
+
+def _superseded_by(job: Job[Any], scheduled_at: datetime, until: datetime) -> datetime | None:
+    """The next occurrence, if that was due by `until`."""
     if job.schedule is None:
         return None
     try:
-        return job.schedule.next(scheduled_at)
+        following = next(job.schedule.between(scheduled_at + INSTANT, until + INSTANT), None)
     except ScheduleError:  # it counts from the deploy: from one occurrence to the next, that does not matter
-        return scheduled_at + job.schedule.interval if isinstance(job.schedule, Every) else None
+        if not isinstance(job.schedule, Every):
+            raise
+        following = scheduled_at + job.schedule.interval
+    return None if following is None or following > until else following

@@ -7,6 +7,7 @@ What has no equal there is refused here, with the field, its value and what to w
 import re
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import product
 from typing import cast
 
@@ -32,6 +33,7 @@ _PLACES = {place: range(place * 7 - 6, min(place * 7, 31) + 1) for place in rang
 _LONGEST = {month: 29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31 for month in range(1, 13)}
 
 
+@lru_cache(maxsize=4096)
 def to_aws(text: str) -> tuple[str, ...]:
     """The six-field expressions that together have the same meaning: several where both day fields are restricted.
 

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal
 
+from rota import windows
 from rota.argv import command_problems
 from rota.envelope import Post
 from rota.errors import ManifestError, PayloadError
@@ -30,6 +31,7 @@ MAX_START_DEADLINE = timedelta(days=7)
 """How long a queue keeps a run."""
 
 _SECOND = timedelta(seconds=1)
+_RETRY = Retry()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class Job(Generic[P]):
     input: P | None = None
     """The payload of scheduled runs."""
     schedule: Schedule | None = None
-    retry: Retry = field(default_factory=Retry)
+    retry: Retry = _RETRY
     timeout: timedelta | None = None
     """How long an attempt may take before it is told to stop, up to 12 hours; None for no limit but those of the queue.
     A thread cannot be killed: see `Run.stop_requested`. An async handler is cancelled."""
@@ -66,7 +68,8 @@ class Job(Generic[P]):
     """Which enqueued runs are the same."""
     catch_up: Literal["all", "latest", "none"] = "all"
     """What becomes of occurrences that were fired while no worker ran, once one does. "all" runs each. "latest" skips
-    one whose next is due already. "none" skips what starts more than 2 minutes late (or `start_deadline`)."""
+    one whose next has been due for 2 minutes. "none" skips what starts more than 2 minutes late (or
+    `start_deadline`)."""
     start_deadline: timedelta | None = None
     """A run that has not started so long after its instant (or after it was enqueued) is skipped; up to 7 days, no
     limit unless given. It bounds the wait for a lock as well."""
@@ -110,7 +113,9 @@ class Job(Generic[P]):
             "catch_up is for occurrences, and the job has no schedule"
             if self.catch_up != "all" and self.schedule is None
             else None,
-            _window_problem(self.schedule) if is_elsewhere and not self.handler else None,
+            windows.unapplied_problem(self.schedule)
+            if is_elsewhere and not self.handler and isinstance(self.schedule, Schedule)
+            else None,
             None
             if self.start_deadline is None
             else duration_problem("start_deadline", self.start_deadline, least=_SECOND, most=MAX_START_DEADLINE),
@@ -135,7 +140,7 @@ class Job(Generic[P]):
         """Its target, or each of them."""
         return (self.target,) if isinstance(self.target, Queue | Endpoint | EveryServer) else tuple(self.target)
 
-    @property
+    @cached_property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The endpoints among its targets, each once, in their order; none for a job of a queue."""
         declared = (one.endpoint if isinstance(one, EveryServer) else one for one in self.targets)
@@ -154,14 +159,14 @@ class Job(Generic[P]):
         return Post(
             endpoints=tuple(target.name for target in self.targets),
             timeout=self.timeout.total_seconds() if self.timeout else None,
-            start_deadline=(self.start_deadline + self._leeway).total_seconds() if self.start_deadline else None,
+            start_deadline=(self.start_deadline + self.leeway).total_seconds() if self.start_deadline else None,
             attempts=self.retry.attempts,
             idempotent=self.idempotent,
         )
 
     @property
-    def _leeway(self) -> timedelta:
-        """How much later than its instant a run may be sent that is not late."""
+    def leeway(self) -> timedelta:
+        """How much later than its instant a run may start that is not late: by its jitter and its flexible window."""
         given = (self.schedule.jitter, self.schedule.flexible_window) if self.schedule else ()
         return sum((each for each in given if each is not None), timedelta())
 
@@ -257,20 +262,6 @@ def _target_problem(target: object) -> str | None:
     names = [one.name for one in several]
     twice = next((name for name in names if names.count(name) > 1), None)
     return None if twice is None else f"target names {twice!r} {names.count(twice)} times; once is enough"
-
-
-def _window_problem(schedule: object) -> str | None:
-    """What nobody would apply: neither AWS nor a server of another language knows of it."""
-    if not isinstance(schedule, Schedule):
-        return None
-    idle = [name for name in ("start", "end", "jitter") if getattr(schedule, name) is not None]
-    idle += ["excluding"] if schedule.excluding != frozenset() else []
-    if not idle:
-        return None
-    return (
-        f"its schedule has {' and '.join(idle)}, which the servers that claim its runs apply, and those of its target "
-        "are of another language: leave it out and have them look at `scheduled_at`, or give the job a handler"
-    )
 
 
 def _handler_problem(handler: object) -> str | None:

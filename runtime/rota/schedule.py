@@ -3,7 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from rota import windows
 from rota.errors import ScheduleError
@@ -12,6 +13,7 @@ from rota.windows import Excluding
 
 INSTANT = timedelta(microseconds=1)
 """The least time between two instants."""
+_FOREVER = datetime(9999, 12, 30, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +25,7 @@ class Schedule(ABC):
       the `holidays` package. Or a callable that is given each occurrence as an aware datetime in that zone, and returns
       True for one to leave out.
     - `jitter`: a run starts up to so much after its instant, how much following from its id: so that many jobs due at
-      one minute do not start together. Whole seconds, up to 24 hours; None for none.
+      one minute do not start together. Whole seconds, up to 4 hours; None for none.
     - `flexible_window`: EventBridge Scheduler delivers at any moment from the instant on, for so long: whole minutes,
       up to 24 hours; None for none. It takes a schedule where a rule would do
       (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-flexible-time-windows.html).
@@ -61,18 +63,12 @@ class Schedule(ABC):
         return self.time_zone != "UTC" or not crons or self.flexible_window is not None
 
     @abstractmethod
-    def _fired_after(self, after: datetime) -> datetime | None:
-        """The first instant later than `after` at which AWS fires it, or None."""
+    def _fired_between(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        """The instants from `start` (included) to `end` (excluded) at which AWS fires it, in order."""
 
     @abstractmethod
     def fired_by(self, until: datetime) -> datetime | None:
         """The last instant not later than `until` at which AWS fires it, whether or not it runs then; None for none."""
-
-    def _fired_between(self, start: datetime, end: datetime) -> Iterator[datetime]:
-        moment = self._fired_after(start - INSTANT)
-        while moment is not None and moment < end:
-            yield moment
-            moment = self._fired_after(moment)
 
     def refusal(self, moment: datetime) -> str | None:
         """Why the occurrence of this instant does not run, or None if it does. Raises `ScheduleError` where
@@ -81,15 +77,9 @@ class Schedule(ABC):
 
     def next(self, after: datetime) -> datetime | None:
         """The first occurrence later than `after`, or None if there is none any more. Of a schedule that excludes some
-        it is looked for among the first 100,000 instants."""
-        moment = self._fired_after(after if self.start is None else max(aware(after), self.start - INSTANT))
-        for _ in range(windows.LOOKS):
-            if moment is None or (self.end is not None and moment >= self.end):
-                return None
-            if self.refusal(moment) is None:
-                return moment
-            moment = self._fired_after(moment)
-        return None
+        it is looked for among as many instants as two years have minutes."""
+        instants = islice(self._in_window(after + INSTANT, _FOREVER), windows.LOOKS)
+        return next((moment for moment in instants if self.refusal(moment) is None), None)
 
     def latest(self, until: datetime) -> datetime | None:
         """The last occurrence not later than `until`, or None if there is none yet, as `next` looks for it."""
@@ -104,9 +94,12 @@ class Schedule(ABC):
 
     def between(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """The occurrences from `start` (included) to `end` (excluded), in order."""
-        first = start if self.start is None else max(aware(start), self.start)
-        last = end if self.end is None else min(aware(end), self.end)
-        return (moment for moment in self._fired_between(first, last) if self.refusal(moment) is None)
+        return (moment for moment in self._in_window(start, end) if self.refusal(moment) is None)
+
+    def _in_window(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        first = aware(start) if self.start is None else max(aware(start), self.start)
+        last = aware(end) if self.end is None else min(aware(end), self.end)
+        return self._fired_between(first, last)
 
 
 def aware(moment: datetime) -> datetime:

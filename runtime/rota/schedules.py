@@ -1,16 +1,18 @@
 """When a job is due: `Cron`, `Every` and `Once`. Pure data and arithmetic; a time zone always belongs to it."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime, time, timedelta
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
+from itertools import islice
 from typing import ClassVar, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from rota.cron_aws import AwsCron, AwsCrons
 from rota.cron_unix import spell_times, to_aws
 from rota.errors import ScheduleError
-from rota.schedule import Schedule, aware
+from rota.schedule import INSTANT, Schedule, aware
 from rota.validators import aware_problem, duration_problem
 from rota.windows import Excluding
 
@@ -25,7 +27,23 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        raise ScheduleError(f"time_zone {name!r} is not an IANA name such as 'Europe/Berlin' or 'UTC'") from None
+        raise _zone_error(name) from None
+
+
+def _zone_error(name: str) -> ScheduleError:
+    return ScheduleError(f"time_zone {name!r} is not an IANA name such as 'Europe/Berlin' or 'UTC'")
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Those that AWS knows, too: not what this machine calls its own."""
+    return frozenset(available_timezones() - {"localtime", "Factory", "posixrules"})
+
+
+@lru_cache(maxsize=4096)
+def _read(texts: tuple[str, ...]) -> AwsCrons:
+    """Kept, for of many jobs some are due at the same times."""
+    return AwsCrons([AwsCron(text) for text in texts])
 
 
 @dataclass(frozen=True)
@@ -51,7 +69,8 @@ class Cron(Schedule):
         self._set(to_aws(self.expression))
 
     def _set(self, aws: tuple[str, ...]) -> None:
-        _zone(self.time_zone)
+        if self.time_zone not in _zones():
+            raise _zone_error(self.time_zone)
         object.__setattr__(self, "_aws", aws)
         _ = self._crons  # which refuses what is wrong
         super().__post_init__()
@@ -83,16 +102,17 @@ class Cron(Schedule):
 
     @cached_property
     def _crons(self) -> AwsCrons:
-        return AwsCrons([AwsCron(text) for text in self._aws])
+        return _read(self._aws)
 
     def aws_expressions(self) -> tuple[str, ...]:
         """The expressions as EventBridge takes them; the zone stands beside them in a schedule. Two of them may fire at
         one minute: that is one occurrence, and one run."""
         return tuple(f"cron({text})" for text in self._aws)
 
-    def _fired_after(self, after: datetime) -> datetime | None:
-        walls = self._crons.after(self._wall(after))
-        return next((moment for wall in walls if (moment := self._instant(wall)) and moment > after), None)
+    @property
+    def may_fire_twice(self) -> bool:
+        """Whether two of its expressions can fire at one minute: those of the two day fields, where either counts."""
+        return len({expression.split()[2] == "?" for expression in self._aws}) > 1
 
     def fired_by(self, until: datetime) -> datetime | None:
         """The last instant not later than `until` at which AWS fires it, whether or not it runs then; None for none."""
@@ -116,13 +136,20 @@ class Cron(Schedule):
                 return
             midnight = datetime.combine(day, time())
             offset = midnight.replace(tzinfo=zone).utcoffset()
+            if offset != (midnight + _DAY).replace(tzinfo=zone).utcoffset():
+                for at in self._crons.times:
+                    moment = self._instant(wall := datetime.combine(day, at))
+                    if (start <= moment < end) if moment is not None else (first <= wall < last):
+                        yield wall, moment
+                continue
             # To ask the zone for each time would take most of the time that a year of minutes takes.
-            is_plain = offset == (midnight + _DAY).replace(tzinfo=zone).utcoffset()
-            shift = _NONE if offset is None else offset
-            for at in self._crons.times:
+            skipped = bisect_left(self._crons.times, first.time()) if day == first.date() else 0
+            for at in islice(self._crons.times, skipped, None):
                 wall = datetime.combine(day, at)
-                moment = (wall - shift).replace(tzinfo=UTC) if is_plain else self._instant(wall)
-                if (start <= moment < end) if moment is not None else (first <= wall < last):
+                moment = (wall - (offset or _NONE)).replace(tzinfo=UTC)
+                if moment >= end:
+                    return
+                if moment >= start:  # it may lie before, where clocks show the evening a second time
                     yield wall, moment
 
     def _wall(self, moment: datetime) -> datetime:
@@ -175,8 +202,11 @@ class Every(Schedule):
         count, unit = next((minutes // size, unit) for size, unit in units if minutes % size == 0)
         return (f"rate({count} {unit}{'' if count == 1 else 's'})",)
 
-    def _fired_after(self, after: datetime) -> datetime:
-        return self.fired_by(after) + self.interval
+    def _fired_between(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        moment = self.fired_by(start - INSTANT) + self.interval
+        while moment < end:
+            yield moment
+            moment += self.interval
 
     def fired_by(self, until: datetime) -> datetime:
         """The last instant not later than `until` at which AWS fires it. Raises `ScheduleError` if it counts from the
@@ -211,8 +241,8 @@ class Once(Schedule):
         """One `at(...)` expression, in UTC."""
         return (f"at({self.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S})",)
 
-    def _fired_after(self, after: datetime) -> datetime | None:
-        return self.at.astimezone(UTC) if self.at > aware(after) else None
+    def _fired_between(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        return iter([self.at.astimezone(UTC)] if start <= self.at < end else [])
 
     def fired_by(self, until: datetime) -> datetime | None:
         """The instant itself if it is not later than `until`."""

@@ -12,11 +12,11 @@ from rota.validators import aware_problem, duration_problem
 Excluding = Container[date] | Callable[[datetime], bool]
 """Dates on which nothing runs, or what tells it of an occurrence."""
 
-LOOKS = 100_000
-"""How many instants in a row are looked at for one that runs, 69 days of minutes: what excludes them all would have no
-end."""
+LOOKS = 2 * 366 * 24 * 60
+"""How many instants in a row are looked at for one that runs: what excludes them all would have no end."""
 
-MAX_JITTER = timedelta(days=1)
+MAX_JITTER = timedelta(hours=4)
+"""The trigger of endpoints tries for 6 hours to have a run started."""
 MAX_FLEXIBLE_WINDOW = timedelta(minutes=1440)
 """https://docs.aws.amazon.com/scheduler/latest/APIReference/API_FlexibleTimeWindow.html"""
 
@@ -78,6 +78,18 @@ def _excluding_problem(value: object) -> str | None:
         stranger = next(each for each in value if type(each) is not date)
         return f"{expected} {stranger!r}"
     return None if isinstance(value, Container) and not isinstance(value, str | bytes) else f"{expected} {value!r}"
+
+
+def unapplied_problem(window: Window) -> str | None:
+    """What servers of another language alone would not apply: neither they nor AWS know of it."""
+    idle = [name for name in ("start", "end", "jitter") if getattr(window, name) is not None]
+    idle += ["excluding"] if window.excluding != frozenset() else []
+    if not idle:
+        return None
+    return (
+        f"its schedule has {' and '.join(idle)}, which the servers that claim its runs apply, and those of its target "
+        "are of another language: leave it out and have them look at `scheduled_at`, or give the job a handler"
+    )
 
 
 def refusal(window: Window, moment: datetime) -> str | None:

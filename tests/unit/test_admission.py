@@ -89,11 +89,12 @@ def test_a_rule_that_fires_outside_the_window_is_not_taken_for_the_occurrence_be
     assert fleet.deliver(runner, fired) == skipped("after its end: it ended at 2026-01-01T00:00:00+00:00")
 
 
-def test_jitter_is_waited_for_and_is_no_lateness(fleet: Fleet) -> None:
+@pytest.mark.parametrize("catch_up", ["none", "latest"])
+def test_jitter_is_waited_for_and_is_no_lateness(fleet: Fleet, catch_up: str) -> None:
     schedule = Cron("* * * * *", jitter=30 * MINUTE)
-    runner = fleet.runner(ledger=True, schedule=schedule, catch_up="none")
+    runner = fleet.runner(ledger=True, schedule=schedule, catch_up=catch_up)
     part = spread(schedule.jitter, "work@2026-01-01T00:00:00Z")
-    assert part > MINUTE
+    assert part > 3 * MINUTE
     verdict = fleet.deliver(runner, due())
     assert (verdict.outcome, verdict.reason, delay(verdict)) == (None, "jitter", part)
     fleet.clock.advance(part)
@@ -102,10 +103,18 @@ def test_jitter_is_waited_for_and_is_no_lateness(fleet: Fleet) -> None:
     assert run.scheduled_at == NOW
 
 
-def test_a_flexible_window_is_no_lateness(fleet: Fleet) -> None:
-    declared: dict[str, Any] = {"schedule": Cron("0 0 * * *", flexible_window=HOUR), "catch_up": "none"}
-    runner = fleet.runner(ledger=True, **declared)
-    fleet.clock.advance(HOUR + MINUTE)
+@pytest.mark.parametrize(("catch_up", "following"), [("none", "0 0 * * *"), ("latest", "* * * * *")])
+def test_a_flexible_window_is_no_lateness(fleet: Fleet, catch_up: str, following: str) -> None:
+    runner = fleet.runner(ledger=True, schedule=Cron(following, flexible_window=HOUR), catch_up=catch_up)
+    fleet.clock.advance(HOUR + 2 * MINUTE)
+    assert fleet.deliver(runner, due()).outcome is Outcome.SUCCEEDED
+    fleet.clock.advance(2 * MINUTE)
+    assert fleet.deliver(runner, due(SECOND)).outcome is Outcome.SKIPPED
+
+
+def test_a_rule_that_fires_late_in_its_minute_loses_nothing_to_the_next(fleet: Fleet) -> None:
+    runner = fleet.runner(ledger=True, schedule=Cron("* * * * *"), catch_up="latest")
+    fleet.clock.advance(MINUTE + SECOND)
     assert fleet.deliver(runner, due()).outcome is Outcome.SUCCEEDED
     fleet.clock.advance(2 * MINUTE)
     assert fleet.deliver(runner, due(SECOND)).outcome is Outcome.SKIPPED
@@ -192,10 +201,10 @@ def test_a_start_deadline_says_how_late_none_is(fleet: Fleet) -> None:
 @pytest.mark.parametrize(
     ("schedule", "passed", "is_late"),
     [
-        (Every(7 * MINUTE), 7 * MINUTE - SECOND, False),  # counts from the deploy: so from one to the next
-        (Every(7 * MINUTE), 7 * MINUTE, True),
-        (Every(5 * MINUTE), 5 * MINUTE - SECOND, False),
-        (Every(5 * MINUTE), 5 * MINUTE, True),
+        (Every(7 * MINUTE), 9 * MINUTE - SECOND, False),  # counts from the deploy: so from one to the next
+        (Every(7 * MINUTE), 9 * MINUTE, True),
+        (Every(5 * MINUTE), 7 * MINUTE - SECOND, False),
+        (Every(5 * MINUTE), 7 * MINUTE, True),
         (Once(NOW), 30 * DAY, False),
         (None, 30 * DAY, False),  # the schedule has been taken away since
     ],

@@ -12,6 +12,7 @@ from rota.commands.programs import missing
 from rota.errors import HandlerError
 from rota.handlers import Handler, resolve
 from rota.manifest import Job, Manifest
+from rota.schedules import Cron
 from rota.targets import Endpoint, EveryServer, Queue
 
 LONG_WAIT = timedelta(minutes=15)
@@ -109,6 +110,11 @@ def _endpoint_warnings(job: Job[Any]) -> list[str]:
             warnings.append(
                 f"it has no timeout, so when nobody knows whether it ran, its run for {of} is posted again while the "
                 "first one may be running; give it a timeout that its servers keep"
+            )
+        if isinstance(job.schedule, Cron) and job.schedule.may_fire_twice and not job.idempotent:
+            warnings.append(
+                "two rules fire where both day fields of its schedule match, and without a ledger that is two runs at "
+                f"{of}; declare it idempotent=True if that does no harm, or two jobs"
             )
         if job.lock or job.unique:
             warnings.append(

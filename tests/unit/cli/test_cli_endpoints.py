@@ -125,6 +125,25 @@ def test_warnings_of_endpoints_with_the_middleware_and_without_a_ledger(declare,
     check_warnings(declare, run, job, said, handler="handlers:later")
 
 
+def test_two_rules_that_fire_at_one_minute_are_told_where_no_ledger_makes_them_one_run(declare, run):
+    declare("""
+web, node = Endpoint(name="web"), Endpoint(name="node", ledger=False)
+friday_13 = {"handler": "handlers:later", "schedule": Cron("0 0 13 * FRI"), "timeout": timedelta(seconds=5)}
+manifest = Manifest(name="shop", jobs=[
+    Job(name="a", target=node, **friday_13),
+    Job(name="b", target=node, **friday_13, idempotent=True),
+    Job(name="c", target=web, **friday_13),
+])
+""")
+    Path("handlers.py").write_text("async def later(): ...")
+    (told,) = [(job, said) for job, said in warnings(run) if "two rules" in said]
+    said = (
+        "two rules fire where both day fields of its schedule match, and without a ledger that is two runs at endpoint "
+        "'node'; declare it idempotent=True if that does no harm, or two jobs"
+    )
+    assert told == ("job 'a'", said)
+
+
 def check_warnings(declare, run, job, said, *, handler):
     declare(f"""
 web, node = Endpoint(name="web"), Endpoint(name="node", ledger=False)
