@@ -57,7 +57,7 @@ def crontab(
     *,
     system: Annotated[
         bool | None,
-        typer.Option("--system/--user", help="It has a column of users, as /etc/crontab and /etc/cron.d/* have."),
+        typer.Option("--system/--user", help="Whether it has a column of users, as /etc/crontab has."),
     ] = None,
     output: _Output = None,
     force: _Force = False,
@@ -69,8 +69,8 @@ def crontab(
     """Read a crontab: crontab -l | rota import crontab -"""
     from rota.importing.crontab import read_crontab
 
-    if system is None:
-        system = file == "/etc/crontab" or file.startswith("/etc/cron.d/")
+    if system is None and file != "-" and _is_of_the_system(Path(file)):
+        system = True
     found = read_crontab(_text(file), system=system, time_zone=time_zone)
     _finish(write(found, manifest=name, queue=queue, source=_source("crontab", file)), output, force, as_json)
 
@@ -127,6 +127,12 @@ def github(
 
     found = _all(files, lambda text, file: read_github(text, source=file))
     _finish(write(found, manifest=name, queue=queue, source=_source("github", *files)), output, force, as_json)
+
+
+def _is_of_the_system(file: Path) -> bool:
+    """Whether a crontab is where those with a column of users are, or a copy of that tree."""
+    whole = file.resolve()
+    return whole.parts[-2:] == ("etc", "crontab") or "cron.d" in whole.parent.parts
 
 
 def _all(files: list[str], read: Callable[[str, str], Found]) -> Found:

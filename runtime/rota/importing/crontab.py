@@ -9,13 +9,17 @@ import shlex
 from dataclasses import dataclass, field
 
 from rota.importing.command_names import name_of
-from rota.importing.found import CronText, Found, FoundJob, Remark, within_limits
-from rota.importing.shell import argv_of, variables_of
+from rota.importing.found import CronText, Found, FoundJob, Remark, UnreadableError, within_limits
+from rota.importing.shell import argv_of, in_the_foreground, leaves_work_behind, variables_of
 
 _VARIABLE = re.compile(r"""\s*("[^"]*"|'[^']*'|[^\s="'][^\s=]*)\s*=\s*(.*?)\s*""", re.DOTALL)
 _WORDS = re.compile(r"(?!m(in\w*)?\s+h)[^\W\d].*", re.DOTALL)
 """A comment that says something: no line taken out, no ruler, no heading of the columns."""
 _PERCENT = re.compile(r"(?<!\\)%")
+
+_USER = re.compile(r"[A-Za-z_][\w.-]*(:[\w.-]+)?(/[\w.-]+)?")
+"""A user, in FreeBSD's with a group or a login class."""
+_USERS_AND_NO_PROGRAMS = {"root", "www-data", "nobody"}
 
 _NOT_CARRIED = {
     "MAILTO": "rota sends no mail: the output's tail is in the outcome (rota show), and alarms watch the dead letters",
@@ -64,14 +68,22 @@ class _Crontab:
         return f"{name} is not carried: {_NOT_CARRIED.get(name, 'set it where workers run')}"
 
 
-def read_crontab(text: str, *, system: bool = False, time_zone: str | None = None) -> Found:
+def read_crontab(text: str, *, system: bool | None = None, time_zone: str | None = None) -> Found:
     """The jobs of a crontab. `system` is for one with a column of users, such as /etc/crontab; `time_zone` the zone of
-    lines that no CRON_TZ stands above."""
+    lines that no CRON_TZ stands above.
+
+    Raises `UnreadableError` where `system` is not given and there may be such a column.
+    """
+    lines = [line.strip(" \t") for line in text.replace("\r\n", "\n").split("\n")]
+    if system is None and _may_have_users(lines):
+        raise UnreadableError(
+            "each command begins with what may be a user, such as root: give --system if that is a column of users, "
+            "as in /etc/crontab; --user if it is the program"
+        )
     state = _Crontab(time_zone)
     found: list[FoundJob | Remark] = []
     comment, zone_is_assumed = "", False
-    for number, raw in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
-        line = raw.strip(" \t")
+    for number, line in enumerate(lines, 1):
         place = f"line {number}"
         if not line:
             comment = ""
@@ -82,7 +94,7 @@ def read_crontab(text: str, *, system: bool = False, time_zone: str | None = Non
             if said := state.set(name, value, number):
                 found.append(Remark(place, said))
         else:
-            job = _job(line, place, comment, state, system=system)
+            job = _job(line, place, comment, state, system=bool(system))
             if job and not job.problem and not state.zone and not zone_is_assumed:
                 zone_is_assumed = True
                 found.append(Remark(place, _NO_ZONE))
@@ -91,14 +103,31 @@ def read_crontab(text: str, *, system: bool = False, time_zone: str | None = Non
     return tuple(found)
 
 
+def _may_have_users(lines: list[str]) -> bool:
+    jobs = [line for line in lines if line and not line.startswith("#") and not _VARIABLE.fullmatch(line)]
+    words = [_parts(line, 1)[1] for line in jobs]
+    return all(len(rest) == 2 and _USER.fullmatch(rest[0]) for rest in words) and any(
+        rest[0] in _USERS_AND_NO_PROGRAMS for rest in words
+    )
+
+
+def _parts(line: str, columns: int) -> tuple[str, list[str]]:
+    """The schedule; so many columns and the command behind it."""
+    fields = 1 if line.startswith("@") else 5
+    parts = re.split(r"[ \t]+", line, maxsplit=fields + columns)
+    return " ".join(parts[:fields]), parts[fields:]
+
+
 def _job(line: str, place: str, description: str, state: _Crontab, *, system: bool) -> FoundJob | None:
-    parts = re.split(r"[ \t]+", line, maxsplit=(1 if line.startswith("@") else 5) + system)
-    schedule, rest = " ".join(parts[: 1 if line.startswith("@") else 5]), parts[1 if line.startswith("@") else 5 :]
+    schedule, rest = _parts(line, int(system))
     if len(rest) != 1 + system or not rest[-1]:
         return None
-    program, *stdin = [part.replace(r"\%", "%") for part in _PERCENT.split(rest[-1])]
+    written, *stdin = [part.replace(r"\%", "%") for part in _PERCENT.split(rest[-1])]
+    program = in_the_foreground(written)
     command, lines = program, stdin[:-1] if stdin[-1:] == [""] else stdin  # the last line may have its end, or lack it
     remarks = [f"user {rest[0]!r} is not carried: commands run as the user of the worker"] if system else []
+    if program != written:
+        remarks.append("the & at its end is taken off: the job lasts until the command has ended")
     if lines:
         command = f"printf '%s\\n' {shlex.join(lines)} | {{ {program}\n}}"
         remarks.append("what stands behind % is its standard input, which printf gives it now")
@@ -107,6 +136,11 @@ def _job(line: str, place: str, description: str, state: _Crontab, *, system: bo
         for name in variables_of(command)
         if name in state.variables
     ]
+    problem = None
+    if leaves_work_behind(program):
+        problem = "what its & puts into the background is ended with the job: take out the &, or wait for it"
+    if system and not _USER.fullmatch(rest[0]):
+        problem = f"{rest[0]!r} is no user: if this crontab has no column of users, give --user"
     return within_limits(
         FoundJob(
             place=place,
@@ -118,6 +152,7 @@ def _job(line: str, place: str, description: str, state: _Crontab, *, system: bo
             only_latest=True,
             description=description,
             remarks=tuple(remarks),
+            problem=problem,
         )
     )
 

@@ -86,6 +86,24 @@ def test_a_crontab_of_the_system(run):
     assert '    command=["./x", "--all"],\n' in out
 
 
+@pytest.mark.parametrize("path", ["backup/etc/cron.d/x", "server/cron.d/of/x", "backup/etc/crontab", "linked"])
+def test_a_copy_of_a_crontab_of_the_system(run, path):
+    Path("server/cron.d/of").mkdir(parents=True)
+    Path("backup/etc/cron.d").mkdir(parents=True)
+    Path("linked").symlink_to("backup/etc/crontab")
+    Path(path).write_text("0 2 * * * backup ./x --all\n")
+    code, out, _ = run("import", "crontab", path)
+    assert code == 0
+    assert '    command=["./x", "--all"],\n' in out
+    assert '    command=["backup", "./x", "--all"],\n' in run("import", "crontab", path, "--user")[1]
+
+
+def test_a_column_that_may_be_of_users_is_asked_for(run):
+    code, out, err = run("import", "crontab", "-", stdin="0 2 * * * root ./x --all\n")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: each command begins with what may be a user, such as root: give --system if ")
+
+
 def test_it_does_not_overwrite_unless_told(run):
     Path("jobs.py").write_text("mine")
     code, _, err = run("import", "crontab", "crontab", "-o", "jobs.py")

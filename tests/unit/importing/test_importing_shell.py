@@ -7,7 +7,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from rota.importing.command_names import name_of
-from rota.importing.shell import argv_of, variables_of
+from rota.importing.shell import argv_of, in_the_foreground, leaves_work_behind, variables_of
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from rota.importing.shell import argv_of, variables_of
         ("date +%F", ("date", "+%F")),
     ],
 )
-def test_plain_words_are_the_argv(command, argv):
+def test_plain_words_are_the_argv(command: str, argv: tuple[str, ...]) -> None:
     assert argv_of(command) == argv
 
 
@@ -45,7 +45,7 @@ def test_plain_words_are_the_argv(command, argv):
         "! a",
     ],
 )
-def test_what_a_shell_has_to_read_is_left_to_it(command):
+def test_what_a_shell_has_to_read_is_left_to_it(command: str) -> None:
     assert argv_of(command) == ("sh", "-c", command)
     assert argv_of(command, "/bin/bash") == ("/bin/bash", "-c", command)
 
@@ -53,7 +53,7 @@ def test_what_a_shell_has_to_read_is_left_to_it(command):
 @given(st.text(alphabet="ab-=./ \t'\"%,:@+^", min_size=1))
 @example("a ''")
 @example("a '\t' =")
-def test_words_are_those_that_a_shell_finds(command):
+def test_words_are_those_that_a_shell_finds(command: str) -> None:
     argv = argv_of(command)
     assume(argv[1:2] != ("-c",))
     found = subprocess.run(["sh", "-c", f"printf '%s\\n' {command}"], check=True, capture_output=True, text=True)
@@ -81,9 +81,61 @@ def test_words_are_those_that_a_shell_finds(command):
         ("", ""),
     ],
 )
-def test_a_command_is_called_by_its_program(command, name):
+def test_a_command_is_called_by_its_program(command: str, name: str) -> None:
     assert name_of(command) == name
 
 
-def test_the_variables_of_a_command():
+def test_the_variables_of_a_command() -> None:
     assert variables_of("a $FOO ${BAR}/$FOO $1 $(date)") == ["FOO", "BAR"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "(sleep 30; y) & true",
+        "a & b",
+        "{ a & }",
+        "bash -c 'sleep 1; y &'",
+        "a&",
+        "curl http://x/?a=1&b=2",
+        "x --wait & y",
+        "a & # wait",
+    ],
+)
+def test_what_is_put_into_the_background_may_outlive_a_command(command: str) -> None:
+    assert leaves_work_behind(command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "a && b",
+        "a >/dev/null 2>&1",
+        "a &>log",
+        "a <&3",
+        "a |& b",
+        "curl 'http://x/?a=1&b=2'",
+        'curl "http://x/?a=\\"1&b=2"',
+        "echo a\\&b",
+        "a & b & wait",
+        "a & b; wait; c",
+        "a # b & c",
+    ],
+)
+def test_what_is_waited_for_does_not(command: str) -> None:
+    assert not leaves_work_behind(command)
+
+
+@pytest.mark.parametrize(
+    ("command", "same"),
+    [
+        ("sleep 1 && touch done & ", "sleep 1 && touch done"),
+        ("nohup x > /dev/null 2>&1 &", "nohup x > /dev/null 2>&1"),
+        ("(sleep 30; y)&", "(sleep 30; y)"),
+        ("a &&", "a &&"),
+        ("echo \\&", "echo \\&"),
+        ("a 2>&1", "a 2>&1"),
+    ],
+)
+def test_the_last_sign_is_taken_off(command: str, same: str) -> None:
+    assert in_the_foreground(command) == same
