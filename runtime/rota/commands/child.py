@@ -4,7 +4,6 @@ import logging
 import os
 import select
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from contextlib import suppress
 
 from rota.argv import argv_text
 from rota.commands.environment import environment
+from rota.commands.group import Group
 from rota.commands.output import Output
 from rota.commands.programs import missing
 from rota.commands.starting import start
@@ -62,11 +62,11 @@ class Child:
 
     def __init__(self, command: Sequence[str], run: Run) -> None:
         self._stop = run.stop
-        self._code: int | None = None
-        self._ended = self._killed = False
+        self._killed = False
         self._told_at: float | None = None
         with _no_forks:
-            self._process, self._pipe, self._lifeline = start(command, environment(run))
+            process, self._pipe, self._lifeline = start(command, environment(run))
+            self._group = Group(process)
             _running.add(self)
 
     @property
@@ -79,64 +79,46 @@ class Child:
         output = Output(lambda line: log.info("%s", line))
         try:
             self._until_it_ends(output, kill_after)
-            self.kill()
+            self._group.kill()
             self._read_rest(output)
             output.close()
         except BaseException:
-            self.kill()
+            self._group.kill()
             raise
         finally:
             self.forget()
-        if self._code == 0 and self._told_at is None:
+        code = self._group.code
+        if code == 0 and self._told_at is None:
             return success(output.tail)
         told = None if self._told_at is None else self._stop.reason
-        was_killed = self._killed and self._code == -signal.SIGKILL  # it may have ended before what it had started
-        raise failure(self._code, output.tail, told=told, killed_after=kill_after if was_killed else None)
+        was_killed = self._killed and code == -signal.SIGKILL  # it may have ended before what it had started
+        raise failure(code, output.tail, told=told, killed_after=kill_after if was_killed else None)
 
     def _until_it_ends(self, output: Output, kill_after: float) -> None:
         words, silent, pause = select.poll(), False, 0.001
         words.register(self._pipe)
         while True:
             # Looked at first: what has ended by itself was not told.
-            if self._has_ended() and self._told_at is None:
+            ended = self._group.leader_has_ended()
+            if ended and self._told_at is None:
                 return
             self._see_to_stop(kill_after)
             # What it has started may still be at its last words: a shell goes before its program.
-            if self._ended and (self._killed or not self._group_lives()):
+            if ended and (self._killed or not self._group.others_live()):
                 return
-            if silent or self._ended:
+            if silent or ended:
                 time.sleep(pause)
                 pause = min(2 * pause, _LOOK)
-            if not silent and words.poll(0 if self._ended else _LOOK * 1000):
+            if not silent and words.poll(0 if ended else _LOOK * 1000):
                 silent = not self._read(output)
 
     def _see_to_stop(self, kill_after: float) -> None:
         if self._told_at is None and self._stop.reason is not None:
             self._told_at = time.monotonic()
-            self._signal(signal.SIGTERM)
+            self._group.signal(signal.SIGTERM)
         elif self._told_at is not None and not self._killed and time.monotonic() - self._told_at >= kill_after:
             self._killed = True
-            self._signal(signal.SIGKILL)
-
-    def _has_ended(self) -> bool:
-        if not self._ended:
-            try:
-                # Not `Popen.poll`: where another has seen the end, or SIGCHLD is ignored, it answers exit code 0.
-                found, status = os.waitpid(self._process.pid, os.WNOHANG)
-            except ChildProcessError:
-                self._ended, self._process.returncode = True, 0
-            else:
-                if found:
-                    self._ended, self._code = True, os.waitstatus_to_exitcode(status)
-                    self._process.returncode = self._code
-        return self._ended
-
-    def _group_lives(self) -> bool:
-        try:
-            os.killpg(self._process.pid, 0)
-        except OSError:
-            return False
-        return True
+            self._group.signal(signal.SIGKILL)
 
     def _read(self, output: Output) -> int:
         data = os.read(self._pipe, 1 << 16)
@@ -149,17 +131,6 @@ class Child:
         with suppress(BlockingIOError):  # what has left the group holds the other end
             while left > 0 and (read := self._read(output)):
                 left -= read
-
-    def _signal(self, number: int) -> None:
-        with suppress(ProcessLookupError, PermissionError):  # it has ended; it is another user's, or macOS's dead
-            os.killpg(self._process.pid, number)
-
-    def kill(self) -> None:
-        """Kill what is left of its group."""
-        self._signal(signal.SIGKILL)
-        if not self._ended:
-            with suppress(subprocess.TimeoutExpired):  # longer takes only what the system itself cannot end
-                self._process.wait(1.0)
 
     def forget(self) -> None:
         """Let go of it here. After a fork: it is the other process's child."""

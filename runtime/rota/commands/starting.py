@@ -4,9 +4,10 @@ import fcntl
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
+
+from rota.interpreter import interpreter
 
 _AFRESH = (
     "import os, signal, sys; signal.pthread_sigmask(signal.SIG_SETMASK, ()); "
@@ -14,6 +15,9 @@ _AFRESH = (
     "os.execvp(sys.argv[2], sys.argv[2:])"
 )
 """What makes a process heed signals again, and then becomes the command."""
+
+_OF_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+"""What an interpreter ignores from its start. `subprocess` sees to them, and here one comes after it."""
 
 _HEEDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
@@ -66,4 +70,8 @@ def _afresh(command: Sequence[str]) -> list[str]:
 
     if shutil.which(command[0]) is None:
         return []  # to be told by the system
-    return [sys.executable, "-I", "-S", "-c", _AFRESH, " ".join(str(int(number)) for number in ignored)]
+    try:
+        python = interpreter()
+    except OSError as error:
+        raise OSError(f"this server ignores or blocks signals that a command is to heed, and {error}") from None
+    return [python, "-I", "-S", "-c", _AFRESH, " ".join(str(int(number)) for number in (*ignored, *_OF_PYTHON))]

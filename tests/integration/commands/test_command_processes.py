@@ -1,77 +1,22 @@
 """Commands as real processes: signals, process groups, and what outlives whom."""
 
+from __future__ import annotations
+
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rota import CommandError, Run, commands
 from rota.commands import child
-from rota.run import Stop
 
-WORD = "its deadline has passed"
-
-
-def a_run(stop: Stop | None = None) -> Run:
-    return Run(job="a", id="1", attempt=1, queue="work", stop=stop or Stop())
-
-
-def wait_until(holds: Callable[[], object], timeout: float = 30) -> None:
-    end = time.monotonic() + timeout
-    while not holds():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.02)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-class Shell:
-    """Runs scripts as commands, in a folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.stop = folder, Stop()
-        self.threads = ThreadPoolExecutor(2)
-
-    def run(self, script: str, *, kill_after: float = 10) -> str:
-        return commands.run(["sh", "-c", f"cd '{self.folder}'; {script}"], a_run(self.stop), kill_after=kill_after)
-
-    def fails(self, script: str, *, kill_after: float = 10) -> CommandError:
-        with pytest.raises(CommandError) as raised:
-            self.run(script, kill_after=kill_after)
-        return raised.value
-
-    def told(self, script: str, *, kill_after: float = 10) -> CommandError:
-        """How it fails when it is told to stop once it has written `started`."""
-        failing = self.threads.submit(self.fails, script, kill_after=kill_after)
-        self.wrote("started")
-        self.stop.request(WORD)
-        return failing.result(60)
-
-    def wrote(self, name: str) -> str:
-        there = self.folder / name
-        wait_until(lambda: there.exists() and there.read_text().endswith("\n"))
-        return there.read_text().strip()
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    made = Shell(tmp_path)
-    yield made
-    made.threads.shutdown()
-    assert not child._running
+if TYPE_CHECKING:
+    from tests.integration.commands.conftest import Shell
 
 
 def test_it_has_a_group_of_its_own_no_input_and_no_shell(shell: Shell) -> None:
@@ -79,7 +24,7 @@ def test_it_has_a_group_of_its_own_no_input_and_no_shell(shell: Shell) -> None:
     group, session, own = [*said.split("\n")[1].split(), said.split("\n")[2]]
     assert group == session == own != str(os.getpgrp())
     assert said.endswith("\n0")
-    assert commands.run(["echo", "$HOME", ";", "false"], a_run()).endswith("\n$HOME ; false")
+    assert shell.program("echo", "$HOME", ";", "false").endswith("\n$HOME ; false")
 
 
 def test_no_descriptor_of_the_server_is_in_it_but_its_lifeline(shell: Shell) -> None:
@@ -96,26 +41,27 @@ def test_no_descriptor_of_the_server_is_in_it_but_its_lifeline(shell: Shell) -> 
 def test_told_to_stop_it_gets_sigterm_and_says_its_last_words(shell: Shell) -> None:
     error = shell.told("trap 'echo tidied; exit 7' TERM; echo > started; while :; do sleep 0.05; done")
     assert error.exit_code == 7
-    assert str(error).startswith(f"exit code 7 when it was told to stop: {WORD}; its output ends:\n")
+    assert str(error).startswith(f"exit code 7 when it was told to stop: {shell.word}; its output ends:\n")
     assert error.output.endswith("tidied")
 
 
 def test_exit_code_0_after_the_word_to_stop_is_no_success(shell: Shell) -> None:
     error = shell.told("trap 'exit 0' TERM; echo > started; while :; do sleep 0.05; done")
-    assert str(error).startswith(f"exit code 0 when it was told to stop: {WORD}")
+    assert str(error).startswith(f"exit code 0 when it was told to stop: {shell.word}")
 
 
 def test_what_does_not_heed_sigterm_is_killed_with_all_that_it_has_started(shell: Shell) -> None:
     error = shell.told("trap '' TERM; sleep 60 & echo $! > helper; echo > started; sleep 60; sleep 60", kill_after=0.3)
-    assert (error.exit_code, str(error)) == (-9, f"killed 0.3 s after it was told to stop: {WORD}, without output")
-    wait_until(lambda: not is_alive(int(shell.wrote("helper"))))
+    said = f"killed 0.3 s after it was told to stop: {shell.word}, without output"
+    assert (error.exit_code, str(error)) == (-9, said)
+    shell.sees_end_of(int(shell.wrote("helper")))
 
 
 def test_what_it_has_started_is_killed_too_where_it_ends_itself(shell: Shell) -> None:
     (shell.folder / "program").write_text("trap '' TERM; echo $$ > started; while :; do sleep 0.05; done")
     error = shell.told("trap 'exit 7' TERM; sh program & wait", kill_after=0.3)
-    assert str(error) == f"exit code 7 when it was told to stop: {WORD}, without output"
-    wait_until(lambda: not is_alive(int(shell.wrote("started"))))
+    assert str(error) == f"exit code 7 when it was told to stop: {shell.word}, without output"
+    shell.sees_end_of(int(shell.wrote("started")))
 
 
 def test_a_shell_that_goes_before_its_program_does_not_cut_its_last_words(shell: Shell) -> None:
@@ -128,7 +74,7 @@ def test_a_shell_that_goes_before_its_program_does_not_cut_its_last_words(shell:
 
 def test_what_is_left_in_the_group_ends_with_the_command(shell: Shell) -> None:
     assert shell.run("sleep 60 & echo $! > helper; echo done").endswith("\ndone")
-    wait_until(lambda: not is_alive(int(shell.wrote("helper"))))
+    shell.sees_end_of(int(shell.wrote("helper")))
 
 
 def test_what_has_left_the_group_and_keeps_the_pipe_does_not_hang_the_run(shell: Shell) -> None:
@@ -137,14 +83,14 @@ def test_what_has_left_the_group_and_keeps_the_pipe_does_not_hang_the_run(shell:
     )
     daemon = int(shell.wrote("daemon"))
     assert said.startswith("exit code 0")
-    wait_until(lambda: not is_alive(daemon))  # of SIGPIPE: nobody reads any more
+    shell.sees_end_of(daemon)  # of SIGPIPE: nobody reads any more
 
 
 def test_nor_does_what_keeps_it_and_says_nothing(shell: Shell) -> None:
     said = shell.run("setsid sh -c 'echo $$ > daemon; exec sleep 60' & while ! test -s daemon; do :; done; echo done")
     daemon = int(shell.wrote("daemon"))
     assert said.endswith("\ndone")
-    assert is_alive(daemon)
+    assert shell.is_alive(daemon)
     os.kill(daemon, signal.SIGKILL)
 
 
@@ -164,34 +110,15 @@ def test_a_death_by_a_signal_is_said_by_its_name(shell: Shell) -> None:
     assert str(shell.fails("kill -KILL $$")) == "ended by SIGKILL, as when memory runs out, without output"
 
 
-def test_what_cannot_be_started_says_why(tmp_path: Path) -> None:
-    script = tmp_path / "script"
+def test_what_cannot_be_started_says_why(shell: Shell) -> None:
+    script = shell.folder / "script"
     for text, why in (("#!/no/such/shell\n", "No such file or directory"), ("echo\n", "Exec format error")):
         script.write_text(text)
         script.chmod(0o755)
         with pytest.raises(CommandError) as raised:
-            commands.run([str(script)], a_run())
+            shell.program(str(script))
         assert str(raised.value) == f"{script} cannot be started: {why}"
     assert not child._running
-
-
-def test_signals_that_the_thread_has_blocked_reach_the_command(shell: Shell) -> None:
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})
-    try:
-        error = shell.fails("grep SigBlk /proc/self/status; kill -TERM $$; echo still here")
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-    assert error.exit_code == -signal.SIGTERM
-    assert error.output.split() == ["SigBlk:", "0" * 16]
-
-
-def test_signals_that_the_server_ignores_reach_the_command(shell: Shell) -> None:
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    try:
-        error = shell.fails("kill -TERM $$; echo still here")
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert error.exit_code == -signal.SIGTERM
 
 
 def test_a_log_that_fails_ends_the_command_too(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,28 +128,18 @@ def test_a_log_that_fails_ends_the_command_too(shell: Shell, monkeypatch: pytest
     monkeypatch.setattr(child.log, "info", full)  # as a filter of the user's may
     with pytest.raises(OSError, match="no space left"):
         shell.run("echo $$ > started; echo; echo printed; sleep 60")
-    wait_until(lambda: not is_alive(int(shell.wrote("started"))))
-
-
-def test_an_exit_code_that_somebody_else_took_is_no_success(shell: Shell) -> None:
-    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    try:
-        error = shell.fails("exit 3")
-    finally:
-        signal.signal(signal.SIGCHLD, before)
-    assert error.exit_code is None
-    assert str(error).startswith("exit code not known")
+    shell.sees_end_of(int(shell.wrote("started")))
 
 
 def test_those_that_were_told_are_waited_for_and_no_others(shell: Shell) -> None:
     assert not commands.wait_for_told()
-    other = threading.Thread(target=commands.run, args=(["sleep", "1"], a_run()))
+    other = threading.Thread(target=commands.run, args=(["sleep", "1"], Run(job="a", id="2", attempt=1, queue="work")))
     other.start()
     script = "trap 'sleep 0.3; echo > ended; exit 1' TERM; echo > started; while :; do sleep 0.05; done"
     failing = shell.threads.submit(shell.fails, script)
     shell.wrote("started")
     assert not commands.wait_for_told()
-    shell.stop.request(WORD)
+    shell.stop.request(shell.word)
     assert commands.wait_for_told()
     assert (shell.folder / "ended").exists()
     assert other.is_alive()
@@ -244,26 +161,25 @@ if sys.argv[1] == "exit": os._exit(1)
 
 
 @pytest.mark.parametrize("how", ["exit", "kill", "return"])
-def test_no_command_outlives_its_server(tmp_path: Path, how: str) -> None:
+def test_no_command_outlives_its_server(shell: Shell, how: str) -> None:
     server = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(SERVER), how],
-        cwd=tmp_path,
+        cwd=shell.folder,
         stdin=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
     assert server.stdin is not None
     try:
-        written = [tmp_path / name for name in ("two", "three")]
-        wait_until(lambda: all(there.exists() and there.read_text().endswith("\n") for there in written))
-        pids = [int(there.read_text()) for there in written]
+        pids = [int(shell.wrote(name)) for name in ("two", "three")]
         if how == "kill":
             server.kill()
         else:
             server.stdin.write("\n")
             server.stdin.flush()
         server.wait(30)
-        wait_until(lambda: not any(map(is_alive, pids)))
+        for pid in pids:
+            shell.sees_end_of(pid)
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
