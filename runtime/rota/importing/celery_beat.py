@@ -3,13 +3,12 @@
 https://docs.celeryq.dev/en/stable/userguide/periodic-tasks.html
 """
 
-import inspect
 import re
-import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from rota.importing.celery_tasks import handler_of, task_problem
 from rota.importing.found import CronText, Found, FoundJob, Remark, UnreadableError, When, within_limits
 
 _PLAIN = re.compile(r"\*(/[0-9]+)?|([0-9]+(-[0-9]+)?|[a-z]{3}(-[a-z]{3})?)(,([0-9]+(-[0-9]+)?|[a-z]{3}(-[a-z]{3})?))*")
@@ -23,6 +22,9 @@ _FIELDS = {
     "day_of_week": range(7),
 }
 
+_DUE = ("is_due", "remaining_estimate", "remaining_delta")
+"""What of a schedule says when it is due."""
+
 
 def read_celery(app: Any, *, where: str, time_zone: str | None = None) -> Found:
     """The jobs of `app.conf.beat_schedule`, that is those in the code: a scheduler that keeps them in a database is not
@@ -30,23 +32,30 @@ def read_celery(app: Any, *, where: str, time_zone: str | None = None) -> Found:
 
     Raises `UnreadableError` for what is no Celery application.
     """
-    entries = getattr(getattr(app, "conf", None), "beat_schedule", None)
-    if not isinstance(entries, Mapping):
+    if not isinstance(getattr(getattr(app, "conf", None), "beat_schedule", None), Mapping):
         raise UnreadableError(
             f"{where!r} is of type {type(app).__name__}, and no Celery application with a beat_schedule"
         )
-    app.loader.import_default_modules()  # what `include` and autodiscovery name
+    # As beat does: what `include` and autodiscovery name, then what is added once all tasks are known.
+    app.loader.import_default_modules()
+    app.finalize()
     zone = str(app.conf.timezone or time_zone or app.timezone)
-    found: list[FoundJob | Remark] = [_job(app, str(key), entry, zone) for key, entry in entries.items()]
+    found: list[FoundJob | Remark] = []
     if app.conf.task_routes:
-        found.insert(0, Remark(where, "task_routes are not read; put jobs on other queues by target="))
-    return tuple(found)
+        found.append(Remark(where, "task_routes are not read; put jobs on other queues by target="))
+    if not str(scheduler := app.conf.beat_scheduler).startswith("celery.beat:"):
+        said = f"beat_scheduler is {scheduler!r}: what it keeps by itself, in a database say, is not read"
+        found.append(Remark(where, said, left_out=True))
+    jobs = [_job(app, str(key), entry, zone) for key, entry in list(app.conf.beat_schedule.items())]
+    if not jobs:
+        found.append(Remark(where, "its beat_schedule is empty; name the application that beat is started with"))
+    return (*found, *jobs)
 
 
 def _job(app: Any, key: str, entry: Mapping[str, Any], zone: str) -> FoundJob:
     task_name, schedule, options = entry["task"], entry["schedule"], dict(entry.get("options") or {})
     task = app.tasks.get(task_name)
-    when = _when(schedule, zone)
+    when = _when(schedule, _own_zone(app, schedule) or zone)
     remarks = []
     if isinstance(when, CronText) and when.only_days:
         remarks.append("Celery means days that fit both day fields, so the others are excluded")
@@ -54,7 +63,7 @@ def _job(app: Any, key: str, entry: Mapping[str, Any], zone: str) -> FoundJob:
     if when is None:
         problem = f"its schedule is {schedule!r}, which has no equal here; take a Cron that is near enough"
     else:
-        problem = _task_problem(task, task_name, entry)
+        problem = _clock_problem(app, schedule) or task_problem(task, task_name, entry)
     queue, expires = options.pop("queue", None), options.pop("expires", None)
     if expires is not None and not isinstance(expires, int | float | timedelta):
         options["expires"] = expires
@@ -70,7 +79,7 @@ def _job(app: Any, key: str, entry: Mapping[str, Any], zone: str) -> FoundJob:
             source=f"{task_name}, {schedule!r}",
             name=key,
             when=when,
-            handler=_handler(task) or ":".join(task_name.rpartition(".")[::2]),
+            handler=handler_of(task) or ":".join(task_name.rpartition(".")[::2]),
             queue=str(getattr(queue, "name", queue)) if queue else None,
             attempts=attempts,
             timeout=_interval(_time_limit(app, task)),
@@ -91,6 +100,30 @@ def _when(schedule: Any, zone: str) -> When | None:
         return _cron(schedule, zone)
     # A number of seconds, a timedelta, or Celery's `schedule`, which holds one.
     return _interval(getattr(schedule, "run_every", schedule))
+
+
+def _own_zone(app: Any, schedule: Any) -> str | None:
+    """The zone of an entry that has one of its own, as django-celery-beat's do."""
+    reads = getattr(getattr(type(schedule), "tz", None), "func", None)
+    # Celery's own property gives the zone of an application, and not always of this one, unless it was set.
+    own = vars(schedule).get("tz") if _is_of_celery(reads) else getattr(schedule, "tz", None)
+    return None if own is None or str(own) == str(app.timezone) else str(own)
+
+
+def _clock_problem(app: Any, schedule: Any) -> str | None:
+    """Why it is due at other times than its fields say."""
+    if _own_zone(app, schedule):
+        return None
+    if hasattr(schedule, "_orig_minute") and schedule.nowfun and schedule.nowfun != app.now:
+        return "its schedule has a clock of its own (nowfun): write a Cron with the time_zone that it goes by"
+    methods = [(name, getattr(type(schedule), name, None)) for name in _DUE]
+    if own := next((name for name, method in methods if method and not _is_of_celery(method)), None):
+        return f"its schedule decides by itself when it is due ({type(schedule).__name__}.{own}): write what does it"
+    return None
+
+
+def _is_of_celery(function: Any) -> bool:
+    return getattr(function, "__module__", None) == "celery.schedules"
 
 
 def _cron(schedule: Any, zone: str) -> CronText:
@@ -114,32 +147,3 @@ def _interval(value: Any) -> timedelta | None:
     if isinstance(value, timedelta):
         return value
     return timedelta(seconds=value) if isinstance(value, int | float) else None
-
-
-def _handler(task: Any) -> str | None:
-    """The function of a task by its module and name, if it is found there."""
-    function = getattr(task, "run", None)
-    name = getattr(function, "__name__", "")
-    module = sys.modules.get(getattr(task, "__module__", ""))
-    return f"{task.__module__}:{name}" if callable(getattr(module, name, None)) else None
-
-
-def _task_problem(task: Any, name: str, entry: Mapping[str, Any]) -> str | None:
-    if task is None:
-        return f"the application has no task {name!r}; name the function as handler"
-    if not _handler(task):
-        return f"task {name!r} is no function of a module: write one that does what it does, and name it as handler"
-    called = [repr(value) for value in entry.get("args") or ()]
-    called += [f"{key}={value!r}" for key, value in (entry.get("kwargs") or {}).items()]
-    needed = [
-        parameter
-        for parameter in inspect.signature(task.run).parameters.values()
-        if parameter.default is parameter.empty
-        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    ]
-    if called or needed:
-        return (
-            f"it is called as {task.run.__name__}({', '.join(called)}), and a handler takes a payload or nothing: "
-            "write a function without parameters that calls it so, and name that as handler"
-        )
-    return None
