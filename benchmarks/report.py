@@ -83,7 +83,7 @@ def _synth(results: dict[str, Any]) -> Iterator[str]:
     found = results.get("synth")
     if not found:
         return
-    title = f"Construct and synth of scheduled jobs over {found['stacks']} stacks, less what an empty app costs"
+    title = "Construct and synth of scheduled jobs, 320 to a stack, less what an empty app costs"
     header = [""]
     for count in found["jobs"]:
         header += [f"CPU ms/job, {int(count):,} jobs", "times L2 Schedule", "seconds", "rounds"]

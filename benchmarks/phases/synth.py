@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.bench import Bench
 from benchmarks.environment import ROOT, SOLUTIONS_CONSTRUCTS
-from benchmarks.synth import CONTENDERS, STACKS
+from benchmarks.synth import CONTENDERS
 
 FEW, MANY = 1_000, 10_000
 PAIR = ("rota", "l2_schedule")
@@ -26,7 +26,7 @@ def measure(bench: Bench, rounds: int) -> dict[str, Any]:
     """For each number of jobs, by contender: milliseconds of a job less what an empty app costs, medians of rounds."""
     folder = bench.folder / "synth"
     empty = statistics.median(_once("empty", 0, folder)["cpu"] for _ in range(rounds))
-    found: dict[str, Any] = {"stacks": STACKS, "empty_ms": empty * 1000, "contenders": CONTENDERS, "jobs": {}}
+    found: dict[str, Any] = {"empty_ms": empty * 1000, "contenders": CONTENDERS, "jobs": {}}
     for count, times in {FEW: rounds, MANY: 0 if bench.quick else min(rounds, ROUNDS_OF_MANY)}.items():
         runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for number in range(times):

@@ -6,12 +6,18 @@ Each contender is a file with `build(app, jobs)`: a queue, and jobs that are sen
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-STACKS = 32
-"""Over how many stacks every contender spreads its jobs, however many there are: CloudFormation takes 500 resources in
-one."""
+JOBS_A_STACK = 320
+"""How many jobs a stack of every contender has at most: CloudFormation takes 500 resources in one, and a hash fills
+some more than others."""
+
+
+def stacks_of(count: int) -> int:
+    """Over how many stacks so many jobs are spread."""
+    return -(-count // JOBS_A_STACK)
+
 
 CONTENDERS = {
-    "rota": "rota: Rota(schedules_with='scheduler', shards=32)",
+    "rota": "rota: Rota(schedules_with='scheduler', shards=...)",
     "l2_schedule": "L2 Schedule + SqsSendMessage",
     "l2_rule": "L2 Rule + SqsQueue",
     "solutions_constructs": "aws-solutions-constructs EventbridgeToSqs",
@@ -39,4 +45,4 @@ class Due:
 def jobs(count: int) -> Iterator[Due]:
     """So many of them."""
     for number in range(count):
-        yield Due(f"job-{number:05}", number % 60, number // 60 % 24, number % STACKS)
+        yield Due(f"job-{number:05}", number % 60, number // 60 % 24, number % stacks_of(count))

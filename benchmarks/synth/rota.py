@@ -1,7 +1,8 @@
 """rota: one construct for all of them, and each job a construct that can be found."""
 
 import aws_cdk as cdk
-from benchmarks.synth import STACKS, Due
+from benchmarks.synth import Due, stacks_of
+from benchmarks.synth.stacks import new_stack
 
 from rota import Cron, Job, Manifest, Queue
 from rota_cdk import Rota
@@ -19,4 +20,4 @@ def build(app: cdk.App, jobs: list[Due]) -> None:
         for due in jobs
     ]
     manifest = Manifest(name="shop", jobs=declared)
-    Rota(cdk.Stack(app, "Shop"), "Jobs", manifest=manifest, schedules_with="scheduler", shards=STACKS)
+    Rota(new_stack(app, "Shop"), "Jobs", manifest=manifest, schedules_with="scheduler", shards=stacks_of(len(jobs)))

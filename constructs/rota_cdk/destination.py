@@ -3,12 +3,12 @@
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Fn, Stack
+from aws_cdk import Fn, Stack, Token
 from aws_cdk import aws_scheduler as scheduler
+from aws_cdk.region_info import RegionInfo
 from constructs import IDependable
 
 from rota.names import Names
-from rota_cdk import delivery
 
 if TYPE_CHECKING:
     from rota_cdk.job_queue import JobQueue
@@ -30,20 +30,32 @@ class Destination:
     def arn(self) -> str:
         """Of the queue."""
         own = self._queue.sqs_queue.queue_arn
-        return own if self._is_home else Fn.sub(f"{_SQS}:{self.names.queue(self._queue.declared.name)}")
+        return own if self._is_home else self._spelled(f"{_SQS}:{self.names.queue(self._queue.declared.name)}")
 
     @cached_property
     def undelivered(self) -> str:
         """ARN of the queue for what cannot be delivered."""
         own = self._queue.undelivered.queue_arn
-        return own if self._is_home else Fn.sub(f"{_SQS}:{self.names.undelivered(self._queue.declared.name)}")
+        return own if self._is_home else self._spelled(f"{_SQS}:{self.names.undelivered(self._queue.declared.name)}")
 
     @cached_property
     def role(self) -> str:
         """ARN of the role of schedules; made when the first one asks for it."""
         own = self._queue.schedule_role.role_arn
         name = self.names.schedule_role(self._queue.declared.name, "${AWS::Region}")
-        return own if self._is_home else Fn.sub(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{name}")
+        return own if self._is_home else self._spelled(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{name}")
+
+    def _spelled(self, arn: str) -> str:
+        """Without pseudo parameters, where the account and region of the stack are known: each of them costs a synth of
+        ten thousand jobs time, and a diff its reader's."""
+        account, region = self._home.account, self._home.region
+        partition = None if Token.is_unresolved(region) else RegionInfo.get(region).partition
+        if partition is None or Token.is_unresolved(account):
+            return Fn.sub(arn)
+        known = {"Partition": partition, "AccountId": account, "Region": region}
+        for name, value in known.items():
+            arn = arn.replace(f"${{AWS::{name}}}", value)
+        return arn
 
     @property
     def rules_need(self) -> tuple[IDependable, ...]:
@@ -64,15 +76,9 @@ class Destination:
     @cached_property
     def target(self) -> dict[str, Any]:
         """The `Target` of each schedule as CloudFormation reads it, its `Input` apart."""
-        return {
-            "Arn": self.arn,
-            "RoleArn": self.role,
-            "DeadLetterConfig": {"Arn": self.undelivered},
-            "RetryPolicy": {
-                "MaximumEventAgeInSeconds": delivery.MAX_AGE_SECONDS,
-                "MaximumRetryAttempts": delivery.MAX_ATTEMPTS,
-            },
-        }
+        # No RetryPolicy: what it would say, 24 hours and 185 attempts, is the default, and ten thousand of them cost.
+        # https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html
+        return {"Arn": self.arn, "RoleArn": self.role, "DeadLetterConfig": {"Arn": self.undelivered}}
 
 
 _SQS = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}"

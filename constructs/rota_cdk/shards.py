@@ -83,6 +83,8 @@ def make_shards(scope: Construct, shards: int) -> tuple[Stack, ...]:
             env=env,
             termination_protection=home.termination_protection,
         )
+        # Of where a job's construct was made, which would be here and not where the user declared it.
+        shard.node.set_context("aws:cdk:disable-creation-stack-traces", True)
         shard.add_stack_dependency(home)
         # CloudFormation takes no empty stack, and the last job of one may go. This one is no resource of any service.
         CfnWaitConditionHandle(shard, "Shard")

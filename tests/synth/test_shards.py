@@ -97,6 +97,17 @@ def test_shards_know_the_shared_resources_by_name_without_exports(spread, of_typ
         assert schedule["Target"]["RoleArn"] == {"Fn::Sub": role}
 
 
+def test_where_account_and_region_are_known_shards_say_them(spread, of_type):
+    _, *shards = spread(["a", "b", "c", "d"], env=Environment(account="123456789012", region="cn-north-1"))
+
+    targets = [found["Target"] for template in shards for found in of_type(template, "AWS::Scheduler::Schedule")]
+    assert len(targets) == 4
+    for target in targets:
+        assert target["Arn"] == "arn:aws-cn:sqs:cn-north-1:123456789012:shop-default_billing"
+        assert target["DeadLetterConfig"] == {"Arn": f"{target['Arn']}_undelivered"}
+        assert target["RoleArn"] == "arn:aws-cn:iam::123456789012:role/shop-default_billing-cn-north-1"
+
+
 @pytest.mark.parametrize("schedules_with", ["rules", "scheduler"])
 def test_every_job_is_scheduled_as_it_is_declared_whatever_makes_it_due(shop, schedules_with):
     stack = Stack(new_app(), "Shop")

@@ -137,5 +137,5 @@ def test_what_cdk_nag_finds_in_one_job_is_acknowledged_there(spread, acknowledge
         app.synth()
         return
 
-    with pytest.raises(RuntimeError, match="job-3 aws-cdk-lib.aws_events.CfnRule"):
+    with pytest.raises(RuntimeError, match=r"job-3 aws-cdk-lib\.aws_events\.CfnRule"):
         app.synth()
