@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from rota.importing.celery_tasks import handler_of, task_problem
-from rota.importing.found import CronText, Found, FoundJob, Remark, UnreadableError, When, within_limits
+from rota.importing.found import CronText, Found, FoundJob, Remark, UnreadableError, When, counted_anew, within_limits
 
 _PLAIN = re.compile(r"\*(/[0-9]+)?|([0-9]+(-[0-9]+)?|[a-z]{3}(-[a-z]{3})?)(,([0-9]+(-[0-9]+)?|[a-z]{3}(-[a-z]{3})?))*")
 """What cron reads as Celery does."""
@@ -69,6 +69,7 @@ def _job(app: Any, key: str, entry: Mapping[str, Any], zone: str) -> FoundJob:
         options["expires"] = expires
     if options:
         remarks.append(f"options not carried: {', '.join(f'{name}={value!r}' for name, value in options.items())}")
+    remarks += counted_anew(when, "Celery from the start of beat")
     attempts = 1
     if getattr(task, "autoretry_for", ()):
         attempts = 100 if task.max_retries is None else task.max_retries + 1

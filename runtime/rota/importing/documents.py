@@ -44,6 +44,11 @@ def items(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def word(value: Any) -> str:
+    """A value as a word of a command: of `true`, YAML's spelling and not Python's."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def duration(value: Any, unit: timedelta) -> timedelta | None:
     """So many units, or None for what is no number of them that there could be."""
     try:

@@ -12,6 +12,8 @@ from rota.targets import MAX_VISIBILITY
 from rota.validators import count_problem, duration_problem
 
 _SECOND = timedelta(seconds=1)
+_MAX_DESCRIPTION = 512
+"""https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,12 +88,27 @@ def within_limits(job: FoundJob) -> FoundJob:
         attempts=None if attempts else job.attempts,
         timeout=None if timeout else job.timeout,
         start_deadline=None if start_deadline else job.start_deadline,
+        description=job.description if _fits(job.description) else job.description[: _MAX_DESCRIPTION - 1] + "…",
         remarks=(
             *job.remarks,
+            *([] if _fits(job.description) else [f"its description is cut to {_MAX_DESCRIPTION} characters"]),
             *(f"{problem}; it is not declared" for problem in (attempts, timeout, start_deadline) if problem),
         ),
         problem="; ".join(problem for problem in problems if problem) or None,
     )
+
+
+def counted_anew(when: When | None, before: str) -> list[str]:
+    """What is to be said of an interval; `before` is who counted from where."""
+    if not isinstance(when, timedelta):
+        return []
+    return [
+        f"it was counted by {before}; an Every that divides the day counts from midnight UTC, any other from its deploy"
+    ]
+
+
+def _fits(description: str) -> bool:
+    return len(description) <= _MAX_DESCRIPTION
 
 
 def _duration_problem(field: str, value: timedelta | None, most: timedelta) -> str | None:

@@ -6,16 +6,21 @@ from datetime import timedelta
 from typing import Any
 
 from rota.exclusion import Overlap
-from rota.importing.documents import documents, duration, items, mapping, names, others
-from rota.importing.found import CronText, Found, FoundJob, Remark, When, within_limits
+from rota.importing.cron_fields import ENDS, with_ends
+from rota.importing.documents import documents, duration, items, mapping, names, others, word
+from rota.importing.found import CronText, Found, FoundJob, Remark, When, counted_anew, within_limits
 
 _DEFAULT_BACKOFF = 6
 """Of backoffLimit. https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-backoff-failure-policy"""
 
 _OVERLAP: dict[str, Overlap] = {"Forbid": "skip", "Replace": "cancel_running"}
-_ENDS = (59, 23, 31, 12, 6)
 _SECOND = timedelta(seconds=1)
 _GO_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
+_REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\)|.)", re.DOTALL)
+"""https://github.com/kubernetes/kubernetes/blob/master/third_party/forked/golang/expansion/expand.go"""
+_OF_A_SERVICE = re.compile(r"[A-Z0-9_]+_(?:SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_\w+)?)")
+"""https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables"""
+_NAME = re.compile(r"[A-Za-z_.-][\w.-]*")
 _NO_ZONE = (
     "no timeZone is named, so UTC is taken; Kubernetes goes by its controller's: if that differs, give --time-zone"
 )
@@ -47,10 +52,12 @@ def read_kubernetes(text: str, *, source: str, time_zone: str | None = None) -> 
     return tuple(found)
 
 
-def _flat(values: list[Any]) -> Iterator[dict[Any, Any]]:
+def _flat(values: list[Any], within: tuple[int, ...] = ()) -> Iterator[dict[Any, Any]]:
+    """The manifests, those in lists too; a list that is within itself holds nothing new."""
     for value in values:
         if isinstance(mapping(value).get("items"), list) and str(value.get("kind", "")).endswith("List"):
-            yield from _flat(value["items"])
+            if id(value) not in within:
+                yield from _flat(value["items"], (*within, id(value)))
         else:
             yield mapping(value)
 
@@ -81,7 +88,7 @@ def _job(manifest: dict[Any, Any], place: str, name: str, time_zone: str | None)
             overlap=_OVERLAP.get(str(spec.get("concurrencyPolicy"))),
             only_latest=True,
             enabled=spec.get("suspend") is not True,
-            remarks=tuple(_not_carried(spec, job, pod, container)),
+            remarks=(*_not_carried(spec, job, pod, container), *counted_anew(when, "Kubernetes from when it ran last")),
             problem=problem,
         )
     )
@@ -94,34 +101,41 @@ def _when(schedule: str, zone: str) -> When | None:
     if re.fullmatch(r"@every\s+([0-9]+(\.[0-9]+)?[hms])+", schedule):
         parts = re.findall(r"([0-9.]+)([hms])", schedule)
         return duration(sum(float(number) * _GO_UNITS[unit] for number, unit in parts), _SECOND)
-    fields = schedule.split()
-    if len(fields) == len(_ENDS):
-        schedule = " ".join(_field(field, end) for field, end in zip(fields, _ENDS, strict=True))
+    fields = with_ends(schedule).split()
+    if len(fields) == len(ENDS):
+        schedule = " ".join(_field(field, end) for field, end in zip(fields, ENDS, strict=True))
     return CronText(expression=schedule, time_zone=zone)
 
 
 def _field(field: str, end: int) -> str:
-    """A field as cron reads it alike. `?` is any; a number with a step goes on to the end; and a stepped star restricts
-    its field, so that of two day fields either may fit, where in cron(8) both would have to."""
+    """A field as cron reads it alike. `?` is any; and a stepped star restricts its field, so that of two day fields
+    either may fit, where in cron(8) both would have to."""
     first = 1 if end in (31, 12) else 0
     terms = [re.sub(r"^\?", "*", term) for term in field.split(",")]
-    terms = [re.sub(r"^([0-9]+)/", rf"\1-{end}/", term) for term in terms]
     return ",".join(re.sub(r"^\*/(?!1$)", f"{first}-{end}/", term) if end in (31, 6) else term for term in terms)
 
 
 def _command(container: dict[Any, Any]) -> tuple[tuple[str, ...], str | None]:
     """The argv, and what is wrong with it."""
-    program = tuple(map(str, items(container.get("command"))))
-    arguments = tuple(map(str, items(container.get("args"))))
+    program = tuple(map(word, items(container.get("command"))))
+    arguments = tuple(map(word, items(container.get("args"))))
     if not program:
         said = (
             "names no command, and what its image runs by itself is not known here: write command= as the image has it"
         )
         return arguments, f"its container {said}"
-    filled_in = [name for name in names(container.get("env")) if f"$({name})" in " ".join(program + arguments)]
-    command = tuple(word.replace("$$(", "$(") for word in program + arguments)
-    problem = f"Kubernetes fills in $({filled_in[0]}) from its env: write what it stands for" if filled_in else None
-    return command, problem
+    command = tuple(_REFERENCE.sub(_unescaped, each) for each in program + arguments)
+    known, from_elsewhere = list(names(container.get("env"))), bool(container.get("envFrom"))
+    for name in (found[1] for each in program + arguments for found in _REFERENCE.finditer(each) if found[1]):
+        if name in known or _OF_A_SERVICE.fullmatch(name):
+            return command, f"Kubernetes fills in $({name}) from its env: write what it stands for"
+        if from_elsewhere and _NAME.fullmatch(name):
+            return command, f"Kubernetes may fill in $({name}) from its envFrom: write what it stands for"
+    return command, None
+
+
+def _unescaped(reference: re.Match[str]) -> str:
+    return "$" if reference[0] == "$$" else reference[0]
 
 
 def _not_carried(spec: Any, job: Any, pod: Any, container: Any) -> Iterator[str]:

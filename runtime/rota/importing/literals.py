@@ -22,7 +22,9 @@ def script(value: str) -> str:
     lines = value.split("\n")
     if len(lines) < 3 or '"""' in value or not all(line.replace("\t", "").isprintable() for line in lines):
         return text(value)
-    return '"""\n' + value.strip("\n").replace("\\", "\\\\") + '\n"""'
+    written = value.replace("\\", "\\\\")
+    # Nothing is added: the first line begins behind the backslash, and a quote at the end is not one of the three.
+    return '"""\\\n' + (written[:-1] + '\\"' if written.endswith('"') else written) + '"""'
 
 
 def words(values: Sequence[str], indent: str, before: str) -> str:

@@ -2,14 +2,17 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rota import Cron, Every, Job, Lock, Manifest, Queue, Retry
-from rota.importing.declarations import Said, write
+from rota.importing.declarations import Said, Written, write
 from rota.importing.found import CronText, FoundJob, Remark, within_limits
 from rota.validators import name_problem
 
@@ -32,17 +35,19 @@ FULL = FoundJob(
 )
 
 
-def written(*found, queue="work"):
+def written(*found: FoundJob | Remark, queue: str = "work") -> Written:
     return write(tuple(found), manifest="shop", queue=queue, source="rota import crontab x")
 
 
-def load(text):
-    scope = {"__name__": "jobs"}
+def load(text: str) -> Manifest:
+    scope: dict[str, Any] = {"__name__": "jobs"}
     exec(compile(text, "jobs.py", "exec"), scope)
-    return scope["manifest"]
+    manifest = scope["manifest"]
+    assert isinstance(manifest, Manifest)
+    return manifest
 
 
-def test_as_it_looks():
+def test_as_it_looks() -> None:
     assert written(Remark("line 1", "MAILTO is not carried"), FULL, BARE).text == (
         '"""What was scheduled elsewhere, as rota was able to read it; to be edited.\n\n'
         'Commands run as the worker does: in its folder, with its user and its environment.\n"""\n\n'
@@ -60,7 +65,7 @@ def test_as_it_looks():
         "    command=[\n"
         '        "sh",\n'
         '        "-c",\n'
-        '        """\n'
+        '        """\\\n'
         'echo "it\'s"\n'
         "./b \\\\\n"
         "  --all\n"
@@ -97,13 +102,13 @@ def test_as_it_looks():
     )
 
 
-def test_it_loads_as_what_was_found():
+def test_it_loads_as_what_was_found() -> None:
     manifest = load(written(FULL).text)
     (job,) = manifest.jobs
     assert job.schedule.excluding is not None
     assert job == Job(
         name="nightly-report",
-        command=["sh", "-c", "\n" + 'echo "it\'s"\n./b \\\n  --all\n'],
+        command=["sh", "-c", 'echo "it\'s"\n./b \\\n  --all\n'],
         target=Queue(name="high-priority"),
         schedule=job.schedule,
         retry=Retry(attempts=4),
@@ -116,7 +121,7 @@ def test_it_loads_as_what_was_found():
     )
 
 
-def test_what_is_left_out_is_a_comment_with_the_reason_and_can_be_taken_in():
+def test_what_is_left_out_is_a_comment_with_the_reason_and_can_be_taken_in() -> None:
     gone = FoundJob(place="line 9", source="@reboot x", name="boot", when=None, problem="no\ntime", command=("x",))
     found = written(gone, BARE)
     assert found.said == (Said("line 9", "boot", "no\ntime", left_out=True),)
@@ -130,14 +135,14 @@ def test_what_is_left_out_is_a_comment_with_the_reason_and_can_be_taken_in():
     assert [job.name for job in load(uncommented).jobs] == ["boot", "x"]
 
 
-def test_of_nothing_there_is_a_manifest_all_the_same():
+def test_of_nothing_there_is_a_manifest_all_the_same() -> None:
     assert load(written().text) == Manifest(name="shop", jobs=[])
     assert written().text.endswith(
         'from rota import Manifest\n\nmanifest = Manifest(\n    name="shop",\n    jobs=[],\n)\n'
     )
 
 
-def test_values_that_rota_refuses_are_said_and_not_declared():
+def test_values_that_rota_refuses_are_said_and_not_declared() -> None:
     job = within_limits(
         FoundJob(
             place="", source="", name="x", when=timedelta(seconds=90), attempts=101, timeout=timedelta(), command=("",)
@@ -155,8 +160,22 @@ def test_values_that_rota_refuses_are_said_and_not_declared():
     )
 
 
+def test_a_description_that_no_schedule_takes_is_cut() -> None:
+    job = within_limits(replace(BARE, description="x" * 513))
+    assert job.description == "x" * 511 + "…"
+    assert job.remarks == ("its description is cut to 512 characters",)
+    assert within_limits(replace(BARE, description="x" * 512)) == replace(BARE, description="x" * 512)
+
+
+@pytest.mark.parametrize("script", ["a\nb\nc", "\n\na\n\n", 'a\nb\n"c"', "a\n\\\nb\\", '"\n\n"'])
+def test_a_script_is_written_line_by_line_and_exactly(script: str) -> None:
+    text = written(replace(BARE, command=("./x", script))).text
+    assert '"""\\\n' in text
+    assert load(text).jobs[0].command == ("./x", script)
+
+
 @pytest.mark.parametrize("name", ["class", "match", "print", "manifest", "timedelta", "work", "queue"])
-def test_a_variable_hides_nothing(name):
+def test_a_variable_hides_nothing(name: str) -> None:
     other = FoundJob(
         place="", source="", name=name, when=timedelta(minutes=5), handler="a:b", timeout=timedelta(1 / 24)
     )
@@ -165,7 +184,7 @@ def test_a_variable_hides_nothing(name):
     assert f"\n{name} = Job(" not in written(other).text or name == "queue"
 
 
-def test_names_that_are_taken_or_too_long():
+def test_names_that_are_taken_or_too_long() -> None:
     wanted = ["x", "X!", "x" * 70, "x" * 64, "9 lives", "-", "é", "job"]
     jobs = [FoundJob(place="", source="", name=name, when=timedelta(minutes=5), handler="a:b") for name in wanted]
     assert [job.name for job in load(written(*jobs).text).jobs] == [
@@ -180,7 +199,7 @@ def test_names_that_are_taken_or_too_long():
     ]
 
 
-def test_every_has_a_unit_that_says_it():
+def test_every_has_a_unit_that_says_it() -> None:
     jobs = [
         FoundJob(place="", source="", name="x", when=timedelta(minutes=minutes), handler="a:b")
         for minutes in (1, 90, 120, 2880)
@@ -230,14 +249,14 @@ everything = st.lists(jobs_found | st.builds(Remark, texts, texts, st.booleans()
 
 @settings(max_examples=200)
 @given(everything, texts)
-def test_whatever_was_found_loads_with_all_that_can_be_declared(found, source):
+def test_whatever_was_found_loads_with_all_that_can_be_declared(found: list[FoundJob | Remark], source: str) -> None:
     result = write(tuple(found), manifest="shop", queue="work", source=source)
     declared = [each for each in found if isinstance(each, FoundJob) and not each.problem]
     loaded = load(result.text).jobs
     assert len(loaded) == len(declared) == result.jobs
     for job, one in zip(loaded, declared, strict=True):
         assert name_problem(job.name) is None
-        assert [part.strip("\n") for part in job.command] == [part.strip("\n") for part in one.command]
+        assert job.command == one.command
         assert job.description == one.description
         assert (job.timeout, job.start_deadline, job.enabled) == (one.timeout, one.start_deadline, one.enabled)
         schedule = Every(one.when) if isinstance(one.when, timedelta) else Cron(one.when.expression).expression
@@ -246,7 +265,7 @@ def test_whatever_was_found_loads_with_all_that_can_be_declared(found, source):
 
 @settings(max_examples=40)
 @given(everything, st.sampled_from([88, 100, 120]))
-def test_whatever_was_found_is_written_as_ruff_leaves_it(found, width):
+def test_whatever_was_found_is_written_as_ruff_leaves_it(found: list[FoundJob | Remark], width: int) -> None:
     text = write(tuple(found), manifest="shop", queue="work", source="x").text
     ruff = [sys.executable, "-m", "ruff"]
     options = ["--isolated", f"--line-length={width}", "-"]
@@ -258,7 +277,7 @@ def test_whatever_was_found_is_written_as_ruff_leaves_it(found, width):
     assert checked.returncode == 0, checked.stdout.decode()
 
 
-def test_it_passes_mypy(tmp_path):
+def test_it_passes_mypy(tmp_path: Path) -> None:
     (tmp_path / "jobs.py").write_text(written(FULL, BARE, Remark("x", "y")).text)
     mypy = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "jobs.py"]
     checked = subprocess.run(mypy, cwd=tmp_path, capture_output=True, text=True, check=False)

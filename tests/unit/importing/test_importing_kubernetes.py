@@ -1,16 +1,24 @@
 """CronJobs of Kubernetes."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import yaml
 
 from rota import Cron
-from rota.importing.found import CronText, FoundJob, Remark, UnreadableError
+from rota.importing.found import CronText, Found, FoundJob, Remark, UnreadableError
 from rota.importing.kubernetes import read_kubernetes
 
 
-def cron_job(schedule="0 2 * * *", *, job=None, pod=None, container=None, **spec):
+def cron_job(
+    schedule: str = "0 2 * * *",
+    *,
+    job: dict[str, Any] | None = None,
+    pod: dict[str, Any] | None = None,
+    container: dict[str, Any] | None = None,
+    **spec: Any,
+) -> dict[str, Any]:
     """A CronJob as a mapping."""
     container = {"name": "main", "command": ["./x"], **(container or {})}
     template = {"spec": {"containers": [container], "restartPolicy": "Never", **(pod or {})}}
@@ -22,16 +30,22 @@ def cron_job(schedule="0 2 * * *", *, job=None, pod=None, container=None, **spec
     }
 
 
-def read(*manifests, **options):
+def read(*manifests: dict[str, Any], **options: Any) -> Found:
     return read_kubernetes(yaml.safe_dump_all(manifests, sort_keys=False), source="c.yaml", **options)
 
 
-def only(*arguments, **options):
+def only(*arguments: str, **options: Any) -> FoundJob:
     (found,) = read(cron_job(*arguments, **options), time_zone="UTC")
+    assert isinstance(found, FoundJob)
     return found
 
 
-def test_a_cron_job():
+def problem(**options: Any) -> str:
+    """Why it is left out."""
+    return only(**options).problem or ""
+
+
+def test_a_cron_job() -> None:
     found = only(
         timeZone="Europe/Berlin",
         concurrencyPolicy="Forbid",
@@ -55,18 +69,18 @@ def test_a_cron_job():
     )
 
 
-def test_what_is_not_named_is_what_kubernetes_takes():
+def test_what_is_not_named_is_what_kubernetes_takes() -> None:
     found = only()
     assert (found.attempts, found.overlap, found.timeout, found.start_deadline) == (7, None, None, None)
     assert found.enabled
 
 
-def test_replace_cancels_the_one_that_runs():
+def test_replace_cancels_the_one_that_runs() -> None:
     assert only(concurrencyPolicy="Replace").overlap == "cancel_running"
     assert only(concurrencyPolicy="Allow").overlap is None
 
 
-def test_what_is_not_carried_is_named_without_its_values():
+def test_what_is_not_carried_is_named_without_its_values() -> None:
     found = only(
         successfulJobsHistoryLimit=3,
         job={"ttlSecondsAfterFinished": 60},
@@ -81,15 +95,62 @@ def test_what_is_not_carried_is_named_without_its_values():
     )
 
 
-def test_a_command_that_is_not_known_is_left_out():
-    assert "names no command" in only(container={"command": None, "args": ["x"]}).problem
-    assert "has 2 containers" in only(pod={"containers": [{"command": ["a"]}, {"command": ["b"]}]}).problem
-    assert "has 0 containers" in only(pod={"containers": None}).problem
-    found = only(container={"command": ["x", "$(TOKEN)"], "env": [{"name": "TOKEN", "value": "secret"}]})
-    assert found.problem == "Kubernetes fills in $(TOKEN) from its env: write what it stands for"
+def test_a_command_that_is_not_known_is_left_out() -> None:
+    assert "names no command" in problem(container={"command": None, "args": ["x"]})
+    assert "has 2 containers" in problem(pod={"containers": [{"command": ["a"]}, {"command": ["b"]}]})
+    assert "has 0 containers" in problem(pod={"containers": None})
 
 
-def test_several_documents_and_lists():
+FROM = [{"secretRef": {"name": "db"}}]
+
+
+@pytest.mark.parametrize(
+    ("word", "container", "reason"),
+    [
+        ("$(TOKEN)", {"env": [{"name": "TOKEN", "value": "x"}]}, "Kubernetes fills in $(TOKEN) from its env: "),
+        ("$$$(TOKEN)", {"env": [{"name": "TOKEN", "value": "x"}]}, "Kubernetes fills in $(TOKEN) from its env: "),
+        ("a $(DB_HOST)", {"envFrom": FROM}, "Kubernetes may fill in $(DB_HOST) from its envFrom: "),
+        ("a $(db.host)", {"envFrom": FROM}, "Kubernetes may fill in $(db.host) from its envFrom: "),
+        ("$(SHOP_SERVICE_HOST):$(X)", {}, "Kubernetes fills in $(SHOP_SERVICE_HOST) from its env: "),
+        ("$(SHOP_PORT_80_TCP_ADDR)", {}, "Kubernetes fills in $(SHOP_PORT_80_TCP_ADDR) from its env: "),
+    ],
+)
+def test_a_command_that_kubernetes_fills_in_is_left_out(word: str, container: dict[str, Any], reason: str) -> None:
+    assert problem(container={"command": ["x", word], **container}).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("written", "run"),
+    [
+        ("echo $$", "echo $"),
+        ("kill $$$$", "kill $$"),
+        ("$$(TOKEN)", "$(TOKEN)"),
+        ("$(date +%F) ${X} $Y $( $", "$(date +%F) ${X} $Y $( $"),
+    ],
+)
+def test_a_dollar_is_read_as_kubernetes_reads_it(written: str, run: str) -> None:
+    found = only(container={"command": [written], "env": [{"name": "TOKEN", "value": "x"}], "envFrom": FROM})
+    assert (found.command, found.problem) == ((run,), None)
+
+
+def test_words_that_yaml_takes_for_something_else() -> None:
+    assert only(container={"command": ["x", True, False, 3]}).command == ("x", "true", "false", "3")
+
+
+def test_an_interval_is_counted_anew() -> None:
+    (remark,) = only("@every 1h30m").remarks
+    assert remark.startswith(
+        "it was counted by Kubernetes from when it ran last; an Every that divides the day counts "
+    )
+
+
+def test_a_list_that_is_within_itself() -> None:
+    assert read_kubernetes("&a {kind: List, items: [*a, {kind: Pod, items: [*a]}]}", source="c.yaml") == (
+        Remark("c.yaml: Pod ''", "is no CronJob, and not read"),
+    )
+
+
+def test_several_documents_and_lists() -> None:
     found = read(
         {"kind": "List", "items": [cron_job(), {"kind": "Service", "metadata": {"name": "web"}}]},
         cron_job(),
@@ -99,9 +160,11 @@ def test_several_documents_and_lists():
     assert found[1] == Remark("c.yaml: Service 'web'", "is no CronJob, and not read")
 
 
-def test_without_a_zone_it_is_said_once_per_file():
+def test_without_a_zone_it_is_said_once_per_file() -> None:
     found = read(cron_job(), cron_job(), cron_job(timeZone="Asia/Tokyo"))
-    assert [each.when.time_zone for each in found if isinstance(each, FoundJob)] == ["UTC", "UTC", "Asia/Tokyo"]
+    assert [
+        each.when.time_zone for each in found if isinstance(each, FoundJob) and isinstance(each.when, CronText)
+    ] == ["UTC", "UTC", "Asia/Tokyo"]
     assert len([each for each in found if isinstance(each, Remark)]) == 1
 
 
@@ -117,12 +180,13 @@ def test_without_a_zone_it_is_said_once_per_file():
         ("0 2 */1 * 1", CronText(expression="0 2 */1 * 1")),
     ],
 )
-def test_schedules_as_its_library_reads_them(schedule, when):
+def test_schedules_as_its_library_reads_them(schedule: str, when: CronText | timedelta) -> None:
     assert only(schedule).when == when
 
 
-def test_a_stepped_star_beside_a_day_of_the_week_means_either():
+def test_a_stepped_star_beside_a_day_of_the_week_means_either() -> None:
     when = only("0 0 */2 * MON").when
+    assert isinstance(when, CronText)
     start = datetime(2026, 3, 1, tzinfo=UTC)
     days = [at.day for at in Cron(when.expression).between(start, start + timedelta(days=10))]
     assert days == [1, 2, 3, 5, 7, 9]  # odd days, and Monday the 2nd
@@ -131,12 +195,12 @@ def test_a_stepped_star_beside_a_day_of_the_week_means_either():
 @pytest.mark.parametrize(
     "value", [None, 3, "x", [], {"kind": "CronJob"}, {"kind": "CronJob", "spec": [1], "metadata": 3}]
 )
-def test_whatever_it_holds_it_is_said(value):
+def test_whatever_it_holds_it_is_said(value: Any) -> None:
     for each in read_kubernetes(yaml.safe_dump(value), source="c.yaml"):
         assert isinstance(each, Remark) or each.problem
 
 
 @pytest.mark.parametrize("text", ["{{ template }}: [", "a: 2026-02-30", "a: &x [*y]"])
-def test_what_is_not_yaml(text):
+def test_what_is_not_yaml(text: str) -> None:
     with pytest.raises(UnreadableError, match=r"^c.yaml is not YAML: .*; a template is to be filled in first"):
         read_kubernetes(text, source="c.yaml")
