@@ -5,6 +5,7 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-synt
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
 from typing import Any
 
 from rota.errors import ScheduleError
@@ -16,6 +17,9 @@ from rota.importing.github_steps import is_conditional, read_steps
 from rota.schedules import Cron
 
 _SOME_YEARS = datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+_SHORTEST = timedelta(minutes=5)
+"""https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#schedule"""
+_MINUTES_OF_A_DAY = 1440
 
 
 def read_github(text: str, *, source: str) -> Found:
@@ -49,7 +53,13 @@ def _job(workflow: dict[Any, Any], job: dict[Any, Any], place: str, title: str, 
         problem = f"it runs only if {job['if']}, which GitHub decides: if that is so on a schedule, write it without if"
     if expression.startswith("@"):
         problem = f"its cron is {expression!r}, at which GitHub never ran it: write the time as five fields"
-    if _has_skipped(when):
+    if any(
+        later - earlier < _SHORTEST for (earlier, _), (later, _) in pairwise(islice(_times(when), _MINUTES_OF_A_DAY))
+    ):
+        problem = (
+            f"its cron is {expression!r}, and GitHub runs nothing more often than every 5 minutes: write what is meant"
+        )
+    elif any(instant is None for _, instant in _times(when)):
         remarks.append(
             "at a time that a change of clocks skips GitHub ran it at the next that there is; here it does not run then"
         )
@@ -77,13 +87,12 @@ def _job(workflow: dict[Any, Any], job: dict[Any, Any], place: str, title: str, 
     )
 
 
-def _has_skipped(when: CronText) -> bool:
-    """Whether one of its times falls into an hour that a change of clocks skips."""
+def _times(when: CronText) -> Iterator[tuple[datetime, datetime | None]]:
+    """Its times over some years, as `Cron.wall_times` gives them; none of what is no Cron, and left out for that."""
     try:
-        times = Cron(when.expression, time_zone=when.time_zone).wall_times(*_SOME_YEARS)
-    except ScheduleError:  # it is left out for that
-        return False
-    return any(instant is None for _, instant in times)
+        return Cron(when.expression, time_zone=when.time_zone).wall_times(*_SOME_YEARS)
+    except ScheduleError:
+        return iter(())
 
 
 def _minutes(value: Any) -> timedelta | None:

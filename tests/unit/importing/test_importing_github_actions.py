@@ -201,6 +201,12 @@ def test_names_that_github_does_not_know_never_ran() -> None:
     assert problem(["run: a"], schedule='{cron: "@daily"}').startswith("its cron is '@daily', at which GitHub never ")
 
 
+@pytest.mark.parametrize("cron", ["*/2 * * * *", "0,3 2 1 * *", "0,59 * * * *"])
+def test_what_github_runs_less_often_than_its_cron_says_is_left_out(cron: str) -> None:
+    assert "GitHub runs nothing more often than every 5 minutes" in problem(["run: a"], schedule=f'{{cron: "{cron}"}}')
+    assert only(["run: a"], schedule='{cron: "*/5 * * * *"}').problem is None
+
+
 @pytest.mark.parametrize(
     ("cron", "zone", "is_said"),
     [
