@@ -117,7 +117,7 @@ class Envelope:
     def for_occurrence(self, scheduled_at: datetime) -> "Envelope":
         """The same run, its occurrence known: every delivery of one occurrence has one run id."""
         at = instant_text(scheduled_at)
-        return replace(self, scheduled_at=scheduled_at, fired_at=None, run=self.run or f"{self.job}@{at}")
+        return replace(self, scheduled_at=scheduled_at, fired_at=None, run=self.run or occurrence_run(self.job, at))
 
     def encode(self) -> str:
         """The message body."""
@@ -195,6 +195,11 @@ def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise EnvelopeError(f"{name} must be text; got {value!r}")
     return value
+
+
+def occurrence_run(job: str, at: str) -> str:
+    """The run id of a job's occurrence, whose instant is told as `instant_text` does."""
+    return f"{job}@{at}"
 
 
 def instant_text(moment: datetime) -> str:

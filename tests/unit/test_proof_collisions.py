@@ -1,10 +1,16 @@
 """Starts of one lock that collide."""
 
+from array import array
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from rota import Cron, Endpoint, Every, EveryServer, Job, Lock, Queue, Schedule
 from rota.proof import Finding, prove
+from rota.proof.places import Starts, full
 from rota.windows import spread
 
 BERLIN = "Europe/Berlin"
@@ -34,7 +40,7 @@ def test_jobs_of_one_lock_collide_where_more_start_at_a_minute_than_it_has_place
     assert {f"{moment.wall:%a %H:%M}" for moment in finding.moments} == {"Mon 03:00"}
     assert "2 starts of lock 'db', which has 1 place, 57 times at 03:00" in finding.what
     assert "a is skipped if it comes later; b waits if it comes later" in finding.what
-    assert "Lock(limit=2)" in finding.instead
+    assert finding.instead == 'another minute for one of them, Lock(limit=2), or overlap="wait" for a if each is to run'
     assert collisions(job(nightly, "a"), job(mondays, "b")) == []
     assert collisions(job(nightly, "a", lock=db), job(mondays, "b", lock=Lock(key="other"))) == []
     assert collisions(job(nightly, "a", lock=db), job(Cron("1 3 * * *"), "b", lock=db)) == []
@@ -105,3 +111,92 @@ def test_a_year_of_minutes_is_one_finding_that_names_a_thousand_of_them():
         job(Cron("* * * * *"), "a", lock=db), job(Every(timedelta(minutes=1)), "b", lock=db), days=2
     )
     assert (finding.count, len(finding.moments)) == (2880, 1000)
+
+
+def test_jitter_larger_than_the_time_between_runs_has_a_job_meet_itself():
+    jitter, day = timedelta(minutes=20), datetime(2026, 11, 21, 15, tzinfo=UTC)
+    due = [day + timedelta(minutes=5 * number) for number in range(288)]
+    minutes = Counter(
+        (at + spread(jitter, f"a@{at:%Y-%m-%dT%H:%M:%SZ}")).replace(second=0, microsecond=0) for at in due
+    )
+    expected = sorted(minute for minute, count in minutes.items() if count > 1)
+    assert expected
+    (finding,) = collisions(job(Cron("*/5 * * * *", jitter=jitter), lock=Lock()), days=1)
+    assert finding.jobs == ("a",)
+    assert [each.at for each in finding.moments] == expected
+    assert f"{max(minutes.values())} starts of lock 'a', which has 1 place" in finding.what
+    assert "less jitter" in finding.instead
+    assert "another minute" not in finding.instead
+    assert collisions(job(Cron("*/5 * * * *", jitter=timedelta(minutes=4)), lock=Lock()), days=10) == []
+
+
+def test_a_lock_is_taken_for_hold_at_least():
+    half_an_hour = Lock(key="k", hold_at_least=timedelta(minutes=30))
+    first = job(Cron("0 2 * * *"), "a", lock=half_an_hour)
+    (finding,) = collisions(first, job(Cron("10 2 * * *"), "b", lock=half_an_hour))
+    assert (finding.jobs, finding.count) == (("a", "b"), 400)
+    assert "which has 1 place (each taken for at least 30 min), 400 times at 02:10" in finding.what
+    assert "less hold_at_least" in finding.instead
+    assert collisions(first, job(Cron("30 2 * * *"), "b", lock=half_an_hour)) == []
+    assert collisions(first, job(Cron("50 1 * * *"), "b", lock=Lock(key="k"))) == []
+    # Who is skipped takes no place: of three in a row ten minutes apart, the second alone finds none.
+    twenty = Lock(key="k", hold_at_least=timedelta(minutes=20))
+    (finding,) = collisions(*(job(Cron(f"{n}0 2 * * *"), f"at-{n}", lock=twenty) for n in range(3)))
+    assert finding.jobs == ("at-0", "at-1")
+    # A job may meet itself.
+    ten = Lock(hold_at_least=timedelta(minutes=10))
+    (finding,) = collisions(job(Cron("*/6 * * * *"), lock=ten), days=1)
+    assert finding.count == 120
+    assert "another minute" not in finding.instead
+    assert collisions(job(Cron("*/10 * * * *"), lock=ten)) == []
+
+
+def test_where_all_wait_one_may_and_a_second_one_is_skipped():
+    wait = Lock(key="db", overlap="wait")
+    jobs = [job(Cron("0 3 * * *"), name, lock=wait) for name in "abc"]
+    assert collisions(*jobs[:2]) == []
+    (finding,) = collisions(*jobs)
+    assert finding.jobs == ("a", "b", "c")
+    assert "overlap" not in finding.instead
+    # The one that waits takes its place later, and so for longer.
+    ten = Lock(key="db", overlap="wait", hold_at_least=timedelta(minutes=10))
+    late = [job(Cron(f"{minute} 3 * * *"), f"at-{minute}", lock=ten) for minute in (0, 5, 12, 18)]
+    assert collisions(*late[:3]) == []
+    assert [each.jobs for each in collisions(*late)] == [("at-5", "at-12", "at-18")]
+
+
+def test_more_than_a_lock_may_have_is_not_what_to_write():
+    db = Lock(key="db", limit=100)
+    (finding,) = collisions(*(job(Cron("0 3 * * *"), f"job-{number}", lock=db) for number in range(102)), days=1)
+    assert finding.instead == "other minutes for 2 of them"
+
+
+def test_by_jitter_any_job_may_meet_any_so_they_are_told_as_one():
+    db = Lock(key="db")
+    hourly = Cron("0 * * * *", jitter=timedelta(minutes=20))
+    (finding,) = collisions(*(job(hourly, name, lock=db) for name in "abcd"), days=30)
+    assert finding.jobs == ("a", "b", "c", "d")
+
+
+LONGEST = 200
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(st.integers(0, LONGEST), min_size=0, max_size=30), st.integers(0, 20)),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(1, 3),
+)
+def test_full_is_what_a_look_at_each_minute_shows(members, limit):
+    starts = [Starts(array("i", sorted(minutes)), hold) for minutes, hold in members]
+    taken: list[tuple[int, int]] = []
+    expected = {}
+    for minute in range(LONGEST + 1):
+        taken = [(until, who) for until, who in taken if until > minute]
+        coming = [who for who, (minutes, _) in enumerate(members) for _ in range(minutes.count(minute))]
+        if coming and len(taken) + len(coming) > limit:
+            expected[minute] = sorted([*(who for _, who in taken), *coming])
+        taken += [(minute + members[who][1], who) for who in coming[: limit - len(taken)]]
+    assert {minute: list(who) for minute, who in full(starts, limit, waits=False)} == expected

@@ -42,7 +42,7 @@ def test_what_may_surprise_is_told_by_kind_with_what_to_write_instead(run):
         "collision: more starts of one lock at one minute than it has places\n"
         "  a, b: 2 starts of lock 'db', which has 1 place, 57 times at 03:00, from Mon 2026-11-23 03:00 UTC to "
         "Mon 2027-12-20 03:00: a is skipped if it comes later; b is skipped if it comes later\n"
-        '    instead: another minute for one of them, Lock(limit=2), or overlap="wait" if each is to run\n'
+        '    instead: another minute for one of them, Lock(limit=2), or overlap="wait" for a and b if each is to run\n'
         "\n"
         "gap: the time between two runs is longer or shorter than usual\n"
         "  last: 59 d from Sun 2027-01-31 00:00 to Wed 2027-03-31 00:00 UTC, usually 31 d; not every month has a 31st\n"
