@@ -48,18 +48,11 @@ def _job(workflow: dict[Any, Any], job: dict[Any, Any], place: str, title: str, 
     expression, zone = str(schedule.get("cron", "")), str(schedule.get("timezone") or "UTC")
     when = CronText(expression=with_ends(expression), time_zone=zone)
     steps = read_steps(workflow, job)
-    problem, remarks = steps.problem, list(steps.remarks)
+    problem = _schedule_problem(expression, when) or steps.problem
     if is_conditional(job):
         problem = f"it runs only if {job['if']}, which GitHub decides: if that is so on a schedule, write it without if"
-    if expression.startswith("@"):
-        problem = f"its cron is {expression!r}, at which GitHub never ran it: write the time as five fields"
-    if any(
-        later - earlier < _SHORTEST for (earlier, _), (later, _) in pairwise(islice(_times(when), _MINUTES_OF_A_DAY))
-    ):
-        problem = (
-            f"its cron is {expression!r}, and GitHub runs nothing more often than every 5 minutes: write what is meant"
-        )
-    elif any(instant is None for _, instant in _times(when)):
+    remarks = list(steps.remarks)
+    if not problem and any(instant is None for _, instant in _times(when)):
         remarks.append(
             "at a time that a change of clocks skips GitHub ran it at the next that there is; here it does not run then"
         )
@@ -85,6 +78,18 @@ def _job(workflow: dict[Any, Any], job: dict[Any, Any], place: str, title: str, 
             problem=problem,
         )
     )
+
+
+def _schedule_problem(expression: str, when: CronText) -> str | None:
+    """Why GitHub did not run it at the times of its cron."""
+    if expression.startswith("@"):
+        return f"its cron is {expression!r}, at which GitHub never ran it: write the time as five fields"
+    of_a_day = islice(_times(when), _MINUTES_OF_A_DAY)
+    if any(later - earlier < _SHORTEST for (earlier, _), (later, _) in pairwise(of_a_day)):
+        return (
+            f"its cron is {expression!r}, and GitHub runs nothing more often than every 5 minutes: write what is meant"
+        )
+    return None
 
 
 def _times(when: CronText) -> Iterator[tuple[datetime, datetime | None]]:
