@@ -1,19 +1,17 @@
 """`assert_scheduled`: passes for what rota makes of any job, and says what is there in place of what is not."""
 
-import copy
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from aws_cdk import Stack
+from aws_cdk import Environment, Stack
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 
 from rota import Cron, Endpoint, Every, Job, Manifest, Queue
 from rota_cdk import Rota, UrlEndpoint
-from rota_cdk.testing import assert_scheduled, new_stack, synth
+from rota_cdk.testing import assert_scheduled, new_app, new_stack, synth
 
 MINUTE = timedelta(minutes=1)
 QUEUE, WEB, CDN = Queue(name="reports"), Endpoint(name="web"), Endpoint(name="cdn")
@@ -70,11 +68,23 @@ def test_of_shards_the_one_is_found_that_has_the_job(schedules_with: Any) -> Non
     for each in EVERY_KIND:
         assert_scheduled(rota, each)
         assert_scheduled(templates, each)
-    with pytest.raises(AssertionError, match="no rule or schedule names it"):
-        assert_scheduled(stack, EVERY_KIND[0])
+    for home in (stack, templates[0]):
+        told = refused(home, EVERY_KIND[0])
+        assert "With shards, jobs are in stacks of their own: give the fixture rota_templates" in told
 
 
-def refused(template: Template, each: Job[Any]) -> str:
+@pytest.mark.parametrize("schedules_with", ["rules", "scheduler"])
+@pytest.mark.parametrize("shards", [None, 2])
+def test_of_a_known_account_and_region_arns_may_be_literal(schedules_with: Any, shards: int | None) -> None:
+    stack = Stack(new_app(), "Test", env=Environment(account="123456789012", region="eu-central-1"))
+    rota = deploy(stack, schedules_with=schedules_with, shards=shards)
+    templates = [Template.from_stack(shard) for shard in (stack, *rota.shards)]
+    for each in EVERY_KIND:
+        assert_scheduled(rota, each)
+        assert_scheduled(templates, each)
+
+
+def refused(template: Any, each: Job[Any]) -> str:
     with pytest.raises(AssertionError) as error:
         assert_scheduled(template, each)
     return str(error.value)
@@ -127,33 +137,6 @@ def test_what_is_there_instead_is_said(template: Template, name: str, other: dic
     assert said in told
 
 
-def without(template: Template, change: Callable[[dict[str, Any]], object]) -> Template:
-    """The template with the rule or schedule of "a-rule" changed by hand."""
-    changed = copy.deepcopy(dict(template.to_json()))
-    (made,) = [
-        found["Properties"]
-        for found in changed["Resources"].values()
-        if found.get("Properties", {}).get("Name") == "shop-default.a-rule"
-    ]
-    change(made["Targets"][0] if "Targets" in made else made["Target"])
-    return Template.from_json(changed)
-
-
-def test_a_target_without_a_dead_letter_queue_is_found(template: Template) -> None:
-    lacking = without(template, lambda target: target.pop("DeadLetterConfig"))
-    wanted = "what cannot be delivered goes to: expected shop-default_reports_undelivered; there is None"
-    assert wanted in refused(lacking, EVERY_KIND[0])
-
-
-def test_a_message_that_names_no_job_is_none_of_its(template: Template) -> None:
-    def forget(target: dict[str, Any]) -> None:
-        target.pop("InputTransformer", None)
-        target.pop("Input", None)
-
-    told = refused(without(template, forget), EVERY_KIND[0])
-    assert "no rule or schedule names it; there are those of 'a-zone', 'an-interval', 'asleep'" in told
-
-
 def test_of_two_stages_in_a_stack_one_is_to_be_named() -> None:
     stack = new_stack()
     for stage in ("blue", "green"):
@@ -161,6 +144,24 @@ def test_of_two_stages_in_a_stack_one_is_to_be_named() -> None:
     template = Template.from_stack(stack)
     assert "say which one is meant: stage='blue'" in refused(template, EVERY_KIND[0])
     assert_scheduled(template, EVERY_KIND[0], stage="green")
+
+
+def test_of_two_manifests_with_a_job_of_one_name_the_rota_is_to_be_given() -> None:
+    stack = new_stack()
+    there = {
+        name: Rota(stack, name, manifest=Manifest(name=name, jobs=[each]), stage="prod")
+        for name, each in {"shop": EVERY_KIND[0], "till": replace(EVERY_KIND[0], schedule=Cron("0 5 * * *"))}.items()
+    }
+    told = refused(Template.from_stack(stack), EVERY_KIND[0])
+    assert "it is there in shop-prod, till-prod; say which one is meant: its Rota in place of the template" in told
+    assert_scheduled(there["shop"], EVERY_KIND[0])
+    assert "expected cron(0 2 * * ? *); there is cron(0 5 * * ? *)" in refused(there["till"], EVERY_KIND[0])
+
+
+def test_a_job_that_a_rota_lacks_fails_with_those_that_it_has() -> None:
+    rota = Rota(new_stack(), "Jobs", manifest=Manifest(name="shop", jobs=EVERY_KIND[:2]), shards=2)
+    told = refused(rota, EVERY_KIND[2])
+    assert told.endswith("no rule or schedule names it; there are those of 'a-rule', 'a-zone'")
 
 
 def test_a_template_without_any_of_it_says_so() -> None:

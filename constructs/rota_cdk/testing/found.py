@@ -9,24 +9,28 @@ from weakref import WeakKeyDictionary
 
 from aws_cdk.assertions import Template
 
-_PLACEHOLDER = re.compile(r'(?<!")<[a-z_]+>(?!")')
+from rota_cdk.testing.arns import Arn, read_arn
+
+TARGET, UNDELIVERED = "target", "what cannot be delivered goes to"
+
+_PLACEHOLDER = re.compile(r'(?<!")<([A-Za-z0-9_-]+)>(?!")')
 """What a rule puts in place of a time, without quotes around it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A rule or a schedule. Queues are told by their physical names."""
+    """A rule or a schedule."""
 
     name: str
+    is_rule: bool
     expression: str
-    zone: str
-    state: str
-    target: str | None
-    dead_letters: str | None
-    window: str | None
-    """In minutes, such as "15 min"; None where it has none."""
     messages: Mapping[str, Mapping[str, Any]]
-    """What it sends, by the job: of several that are due together, each."""
+    """What it sends, by the job: of several that are due together, each. The instant stands there as the path or the
+    keyword by which AWS finds it."""
+    traits: Mapping[str, Any]
+    """What else decides whether and how it fires and delivers, by a name for people. None where it is not set."""
+    arns: tuple[Arn, ...]
+    """All that it refers to."""
 
     @property
     def deployment(self) -> str:
@@ -50,57 +54,80 @@ def _read(template: Template) -> Iterator[Found]:
     for resource in resources.values():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Events::Rule":
-            targets = properties.get("Targets", [])
-            text = targets[0].get("InputTransformer", {}).get("InputTemplate") if targets else None
-            yield from _found(resources, properties, targets[0] if targets else {}, text)
+            traits = {"zone": "UTC", "flexible window": None, "event bus": properties.get("EventBusName", "default")}
+            for target in properties.get("Targets", []):
+                transformer = target.get("InputTransformer", {})
+                messages = messages_in(transformer.get("InputTemplate"), transformer.get("InputPathsMap", {}))
+                yield from _found(resources, properties, target, messages, traits)
         elif resource["Type"] == "AWS::Scheduler::Schedule":
             target = properties.get("Target", {})
-            yield from _found(resources, properties, target, target.get("Input"))
+            yield from _found(
+                resources, properties, target, messages_in(target.get("Input"), {}), _of_schedule(resources, properties)
+            )
+
+
+def _of_schedule(resources: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    window = properties.get("FlexibleTimeWindow", {})
+    match properties.get("GroupName", "default"):
+        case {"Ref": str(logical_id)} if logical_id in resources:
+            group = resources[logical_id]["Properties"].get("Name")
+        case group:
+            pass
+    return {
+        "zone": properties.get("ScheduleExpressionTimezone", "UTC"),
+        "flexible window": f"{window['MaximumWindowInMinutes']} min" if window.get("Mode") == "FLEXIBLE" else None,
+        "group": group,
+        "role": "one" if properties.get("Target", {}).get("RoleArn") else None,
+        "start date": properties.get("StartDate"),
+        "end date": properties.get("EndDate"),
+    }
 
 
 def _found(
-    resources: Mapping[str, Any], properties: Mapping[str, Any], target: Mapping[str, Any], text: object
+    resources: Mapping[str, Any],
+    properties: Mapping[str, Any],
+    target: Mapping[str, Any],
+    messages: Mapping[str, Mapping[str, Any]],
+    traits: Mapping[str, Any],
 ) -> Iterator[Found]:
-    messages = _messages(text)
     if not messages:
         return  # it is not rota's
-    window = properties.get("FlexibleTimeWindow", {})
+    queue = read_arn(resources, target.get("Arn"))
+    undelivered = read_arn(resources, target.get("DeadLetterConfig", {}).get("Arn"))
+    role = read_arn(resources, target.get("RoleArn"))
+    retries = target.get("RetryPolicy", {})
     yield Found(
         name=str(properties.get("Name", "")),
+        is_rule="Targets" in properties,
         expression=str(properties.get("ScheduleExpression")),
-        zone=properties.get("ScheduleExpressionTimezone", "UTC"),
-        state=properties.get("State", "ENABLED"),
-        target=_queue(resources, target.get("Arn")),
-        dead_letters=_queue(resources, target.get("DeadLetterConfig", {}).get("Arn")),
-        window=f"{window['MaximumWindowInMinutes']} min" if window.get("Mode") == "FLEXIBLE" else None,
         messages=messages,
+        traits={
+            "state": properties.get("State", "ENABLED"),
+            TARGET: queue and queue.name,
+            UNDELIVERED: undelivered and undelivered.name,
+            # What AWS takes where they are not set.
+            # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RetryPolicy.html
+            "attempts to deliver": retries.get("MaximumRetryAttempts", 185),
+            "seconds to deliver in": retries.get("MaximumEventAgeInSeconds", 86400),
+            **traits,
+        },
+        arns=tuple(arn for arn in (queue, undelivered, role) if arn is not None),
     )
 
 
-def _messages(text: object) -> dict[str, Mapping[str, Any]]:
-    """The message of each job in what is sent."""
+def messages_in(text: object, paths: Mapping[str, str]) -> dict[str, Mapping[str, Any]]:
+    """The message of each job in what is sent; `paths` are those of a rule's transformer, by the placeholder."""
+    if not isinstance(text, str):
+        return {}
+    filled = _PLACEHOLDER.sub(lambda found: json.dumps(paths.get(found[1], f"<{found[1]}>")), text)
     try:
-        body = json.loads(_PLACEHOLDER.sub("0", text)) if isinstance(text, str) else None
+        body = json.loads(filled)
     except ValueError:
         return {}
     if not isinstance(body, dict) or "rota" not in body:
         return {}
     if "jobs" not in body:
         return {body["job"]: body}
+    shared = {name: value for name, value in body.items() if name != "jobs"}
     each = [{"job": one} if isinstance(one, str) else one for one in body["jobs"]]
-    return {one["job"]: {"post": body.get("post")} | one for one in each}
-
-
-def _queue(resources: Mapping[str, Any], arn: Any) -> str | None:
-    """The name of the queue with that ARN: made in this template, or told by its name."""
-    match arn:
-        case {"Fn::GetAtt": [logical_id, "Arn"]}:
-            name = resources.get(logical_id, {}).get("Properties", {}).get("QueueName")
-            return name if isinstance(name, str) else f"{logical_id}, a queue without a name of its own"
-        case {"Fn::Join": [separator, parts]}:
-            return str(separator).join(part if isinstance(part, str) else "?" for part in parts).rpartition(":")[2]
-        case str(text) | {"Fn::Sub": str(text)}:
-            return text.rpartition(":")[2]
-        case None:
-            return None
-    return json.dumps(arn)
+    return {one["job"]: shared | one for one in each}

@@ -8,20 +8,23 @@ from aws_cdk.assertions import Template
 
 from rota.manifest import Job
 from rota.names import Names
-from rota.occurrences import payload_of
 from rota.schedules import Schedule
+from rota_cdk import delivery, expressions
 from rota_cdk.rota import Rota
-from rota_cdk.testing.found import Found, found_in
+from rota_cdk.testing.arns import OWN
+from rota_cdk.testing.found import TARGET, UNDELIVERED, Found, found_in, messages_in
 
 Where = Template | Stack | Rota | Sequence[Template]
 
 
 def assert_scheduled(where: Where, job: Job[Any], *, stage: str | None = None) -> None:
     """Fails unless rules or schedules make `job` due as it is declared: each of its expressions once, its zone, enabled
-    or not, delivered to its queue (or the trigger's) with a message that names it and its payload, its flexible window,
-    and somewhere to go for what cannot be delivered.
+    or not, on the event bus or in the group and with the role that make it fire, without dates that end it, delivered
+    to its queue (or the trigger's) with a message that names it, its instant and its payload, its flexible window, all
+    of the time to deliver, and somewhere to go for what cannot be.
 
     `where` is a template, several of them, a stack, or a `Rota`: with shards, the job's own is found among its stacks.
+    Of a stack and a `Rota` the account and region are known, and its queue must be there; of a template they are not.
     `stage` says which one is meant where a template has several of the same manifest.
 
     Raises `AssertionError` that lists what is there instead; `ValueError` for a job without a schedule.
@@ -29,50 +32,101 @@ def assert_scheduled(where: Where, job: Job[Any], *, stage: str | None = None) -
     __tracebackhide__ = True
     if job.schedule is None:
         raise ValueError(f"job {job.name!r} has no schedule: nothing makes it due but who enqueues it")
-    everything = [found for template in _templates(where, job) for found in found_in(template)]
-    named = [found for found in everything if stage is None or found.deployment.endswith(f"-{stage}")]
+    stack, templates = _templates(where, job)
+    named = [found for template in templates for found in found_in(template) if _is_meant(found, where, stage)]
     mine = [found for found in named if job.name in found.messages]
-    if problems := list(_problems(job, job.schedule, mine, named)):
+    problems = list(_problems(job, job.schedule, mine, stack)) if mine else [_missing(where, named)]
+    if problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise AssertionError(f"job {job.name!r} is not scheduled as it is declared:\n{lines}")
 
 
-def _templates(where: Where, job: Job[Any]) -> list[Template]:
+def _templates(where: Where, job: Job[Any]) -> tuple[Stack | None, Sequence[Template]]:
+    """Those to look at, and whose they are where that is known."""
     if isinstance(where, Rota):
-        made = where.jobs.get(job.name)
-        return [Template.from_stack(Stack.of(made))] if made else []
+        where = Stack.of(where.jobs.get(job.name, where))
     if isinstance(where, Stack):
-        return [Template.from_stack(where)]
-    return [where] if isinstance(where, Template) else list(where)
+        return where, [Template.from_stack(where)]
+    return None, [where] if isinstance(where, Template) else where
 
 
-def _problems(job: Job[Any], schedule: Schedule, mine: Sequence[Found], all_: Sequence[Found]) -> Iterator[str]:
-    if not mine:
-        there = sorted({name for found in all_ for name in found.messages})
-        yield f"no rule or schedule names it; there are those of {', '.join(map(repr, there)) or 'no job'}"
-        return
-    if len(stages := sorted({found.deployment for found in mine})) > 1:
-        yield f"it is there in {', '.join(stages)}; say which one is meant: stage={stages[0].rpartition('-')[2]!r}"
+def _is_meant(found: Found, where: Where, stage: str | None) -> bool:
+    if isinstance(where, Rota) and found.deployment != where.ledger.names.deployment:
+        return False
+    return stage is None or found.deployment.endswith(f"-{stage}")
+
+
+def _missing(where: Where, named: Sequence[Found]) -> str:
+    jobs = where.jobs if isinstance(where, Rota) else {name for found in named for name in found.messages}
+    there = ", ".join(map(repr, sorted(jobs)))
+    if there or isinstance(where, Rota):
+        return f"no rule or schedule names it; there are those of {there or 'no job'}"
+    return (
+        "no rule or schedule names it; there are those of no job. With shards, jobs are in stacks of their own: give "
+        "the fixture rota_templates, the template of each of rota.shards, or the Rota itself"
+    )
+
+
+def _problems(job: Job[Any], schedule: Schedule, mine: Sequence[Found], stack: Stack | None) -> Iterator[str]:
+    if len(there := sorted({found.deployment for found in mine})) > 1:
+        stages = [deployment.rpartition("-")[2] for deployment in there]
+        way_out = f"stage={stages[0]!r}" if stages.count(stages[0]) == 1 else "its Rota in place of the template"
+        yield f"it is there in {', '.join(there)}; say which one is meant: {way_out}"
         return
     expected, got = sorted(schedule.aws_expressions()), sorted(found.expression for found in mine)
     if expected != got:
         yield f"expressions: expected {', '.join(expected)}; there is {', '.join(got)}"
     for found in mine:
-        for name, wanted, there in _compared(job, schedule, found):
-            if wanted != there:
-                yield f"{found.name}: {name}: expected {wanted}; there is {there}"
+        traits, message = _traits(job, schedule, found), _message(job, found)
+        compared = [
+            *((name, wanted, found.traits[name]) for name, wanted in traits.items()),
+            *_fields(message, found.messages[job.name]),
+            *_places(found, stack),
+        ]
+        for name, wanted, is_there in compared:
+            if wanted != is_there:
+                yield f"{found.name}: {name}: expected {wanted}; there is {is_there}"
 
 
-def _compared(job: Job[Any], schedule: Schedule, found: Found) -> Iterator[tuple[str, Any, Any]]:
-    """What is expected of it, and what it has."""
+def _traits(job: Job[Any], schedule: Schedule, found: Found) -> dict[str, Any]:
+    """What is expected of its `traits`."""
     manifest, _, stage = found.deployment.rpartition("-")
     names = Names(manifest, stage)
-    message = found.messages[job.name]
-    yield "zone", schedule.time_zone, found.zone
-    yield "state", "ENABLED" if job.enabled else "DISABLED", found.state
-    yield "target", names.queue(job.queue.name), found.target
-    yield "payload", payload_of(job), message.get("payload")
-    yield "post", job.post.encode() if job.post else None, message.get("post")
     window = schedule.flexible_window
-    yield "flexible window", window and f"{window.total_seconds() / 60:.0f} min", found.window
-    yield "what cannot be delivered goes to", names.undelivered(job.queue.name), found.dead_letters
+    both = {
+        "zone": schedule.time_zone,
+        "state": "ENABLED" if job.enabled else "DISABLED",
+        TARGET: names.queue(job.queue.name),
+        UNDELIVERED: names.undelivered(job.queue.name),
+        "flexible window": window and f"{window.total_seconds() / 60:.0f} min",
+        "attempts to deliver": delivery.MAX_ATTEMPTS,
+        "seconds to deliver in": delivery.MAX_AGE_SECONDS,
+    }
+    if found.is_rule:
+        # Of a schedule's rules, those of any other bus never fire.
+        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
+        return both | {"event bus": "default"}
+    # The role lets in who is in this group. Dates are none of rota's: start and end count when a run is claimed.
+    return both | {"group": names.deployment, "role": "one", "start date": None, "end date": None}
+
+
+def _message(job: Job[Any], found: Found) -> dict[str, Any]:
+    """What it is expected to send."""
+    if found.is_rule:
+        return dict(messages_in(expressions.rule_template((job,)), expressions.FIRED_AT)[job.name])
+    return dict(messages_in(expressions.schedule_input((job,)), {})[job.name])
+
+
+def _fields(wanted: dict[str, Any], there: Any) -> Iterator[tuple[str, Any, Any]]:
+    for name in sorted(wanted.keys() | there.keys()):
+        yield name, wanted.get(name), there.get(name)
+
+
+def _places(found: Found, stack: Stack | None) -> Iterator[tuple[str, str, str]]:
+    """Where its ARNs lead. A template does not say whose it is: in one they only have to agree."""
+    for part in ("account", "region"):
+        known = getattr(stack, part, None)
+        given = {getattr(arn, part) for arn in found.arns} - {""}
+        there = {OWN if place == known else place for place in given}
+        if stack is not None or len(there) > 1:
+            yield part, OWN, " and ".join(sorted(there))
