@@ -53,6 +53,8 @@ class Due:
         if ledger is not None:
             validation.check(self.subject, (ledger.names, self.queue.names), validation.LEDGER)
         self._schedule = cast("Schedule", self.jobs[0].schedule)  # one without is refused above
+        self.is_rule = is_rule(self._schedule, schedules_with)
+        """Whether rules make it due, or schedules."""
         self._shards = shards
 
     def _queue(self, queue: JobQueue | None, trigger: FanoutTrigger | None) -> JobQueue:

@@ -84,8 +84,7 @@ def _by_stack(stage: Stage) -> list[tuple[Stack, _Resources]]:
                 owned.append((child, _Resources()))
                 walk(child, owned[-1][1])
             elif isinstance(child, CfnResource):
-                # Not asked for its children, which is a call each: none has any but a job of several rules.
-                resources.found += (child, *getattr(child, "further", ()))
+                resources.found.append(child)  # and not asked for its children, which is a call each: it has none
             else:
                 walk(child, resources)
 

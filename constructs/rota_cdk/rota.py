@@ -5,7 +5,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from aws_cdk import CfnResource, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -152,7 +152,7 @@ class Rota(Construct):
         for job in manifest.jobs:
             if trigger is not None and job.endpoints:
                 trigger.check(job)  # also what is enqueued alone
-        self.jobs: Mapping[str, CfnResource] = ScheduledJobs(
+        self.jobs: Mapping[str, Construct] = ScheduledJobs(
             self,
             due,
             queues=self.queues,
@@ -161,8 +161,9 @@ class Rota(Construct):
             schedules_with=schedules_with,
             shards=self.shards,
         )
-        """The jobs that have a schedule, by name. Each is a construct of its own, to be tagged or overridden: its first
-        rule, a `CfnRule`, or its first schedule. Those that are due together share one."""
+        """The jobs that have a schedule, by name, each a construct of its own, to be tagged, acknowledged or
+        overridden: a `ScheduledJob`; of what is a schedule in a shard, the first `CfnSchedule`. Those that are due
+        together share one."""
         self.settings = Settings(
             manifest=manifest.name,
             stage=stage,

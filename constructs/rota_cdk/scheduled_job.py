@@ -1,21 +1,21 @@
 """A job's schedule, made on AWS."""
 
 from collections.abc import Sequence
-from typing import Any, Self, cast
+from typing import Any
 
 from aws_cdk import Annotations, CfnResource
 from aws_cdk import aws_events as events
 from constructs import Construct
 
 from rota.manifest import Job
-from rota_cdk.due import SCHEDULE, Due, is_rule
+from rota_cdk.due import SCHEDULE, Due
 from rota_cdk.fanout_trigger import FanoutTrigger
 from rota_cdk.job_queue import JobQueue
 from rota_cdk.run_ledger import RunLedger
 from rota_cdk.validation import SchedulesWith
 
 
-class ScheduledJob(CfnResource):
+class ScheduledJob(Construct):
     """Makes a job due: one EventBridge rule or schedule for each expression of its schedule.
 
     A cron in UTC becomes a rule; a time zone, a single instant, a flexible window, and an interval that does not divide
@@ -23,9 +23,9 @@ class ScheduledJob(CfnResource):
     `enabled=False` of the job keeps it deployed and silent. EventBridge tries to deliver for 24 hours, at most 185
     times, and then puts the occurrence into `undelivered` of the queue. No policy grows with the number of jobs.
 
-    It is the first rule (a `CfnRule`) or schedule itself; further ones are below it. What CloudFormation has besides is
-    given with `add_property_override`. In another stack than the queue's it refers to it by name: give both one account
-    and region.
+    Its rules and schedules are below it, the first of them its `node.default_child`: what CloudFormation has besides is
+    given with that one's `add_property_override`. In another stack than the queue's it refers to it by name: give both
+    one account and region.
 
     - `job`: the declaration; it must have a schedule. Or several, due together by one rule or schedule: of endpoints,
       of one schedule, enabled alike. It saves rules and their messages; each job still has runs of its own.
@@ -41,19 +41,6 @@ class ScheduledJob(CfnResource):
     the input is too large, or jobs cannot be due together.
     """
 
-    def __new__(
-        cls,
-        *_: Any,
-        job: Job[Any] | Sequence[Job[Any]],
-        schedules_with: SchedulesWith = "rules",
-        **__: Any,
-    ) -> Self:
-        """What it is decides the job, as it is with `pathlib.Path`: of what a rule can do, a `CfnRule` too."""
-        first = job if isinstance(job, Job) else next(iter(job), None)
-        schedule = first.schedule if isinstance(first, Job) else None
-        as_rule = schedule is not None and is_rule(schedule, schedules_with)
-        return cast("Self", super().__new__(_Rule if as_rule else cls))
-
     def __init__(
         self,
         scope: Construct,
@@ -66,6 +53,7 @@ class ScheduledJob(CfnResource):
         schedules_with: SchedulesWith = "rules",
         shards: int | None = None,
     ) -> None:
+        super().__init__(scope, id)
         due = Due(
             id,
             job,
@@ -78,28 +66,26 @@ class ScheduledJob(CfnResource):
         self.jobs: tuple[Job[Any], ...] = due.jobs
         """The declarations: one, or those that are due together."""
         self.rules: tuple[events.CfnRule, ...] = ()
-        """The rules, itself the first of them, or none where there are schedules."""
+        """The rules, or none where there are schedules."""
         self.schedules: tuple[CfnResource, ...] = ()
-        """The schedules, itself the first of them, or none where there are rules."""
+        """The schedules, or none where there are rules."""
         destination = due.queue.seen_from(scope)
-        if isinstance(self, events.CfnRule):
-            first, *more = due.rules(destination)
-            events.CfnRule.__init__(self, scope, id, **first)
-            self.rules = self, *(events.CfnRule(self, f"Rule{n}", **each) for n, each in enumerate(more, start=2))
-            needed = destination.rules_need
-        else:
-            first, *more = due.schedules(destination)
-            super().__init__(scope, id, type=SCHEDULE, properties=first)
-            others = (
-                CfnResource(self, f"Schedule{n}", type=SCHEDULE, properties=each) for n, each in enumerate(more, 2)
+        # Of two names: CloudFormation lets no resource become one of another type.
+        if due.is_rule:
+            self.rules = tuple(
+                events.CfnRule(self, _numbered("Rule", ordinal), **said)
+                for ordinal, said in enumerate(due.rules(destination), start=1)
             )
-            self.schedules = self, *others
-            needed = destination.schedules_need
-        self.further: tuple[CfnResource, ...] = (self.rules + self.schedules)[1:]
-        """Those beside itself."""
-        if needed:
-            for made in self.rules + self.schedules:
-                made.node.add_dependency(*needed)
+        else:
+            self.schedules = tuple(
+                CfnResource(self, _numbered("Schedule", ordinal), type=SCHEDULE, properties=said)
+                for ordinal, said in enumerate(due.schedules(destination), start=1)
+            )
+        made = self.rules + self.schedules
+        self.node.default_child = made[0]
+        if needed := destination.rules_need if due.is_rule else destination.schedules_need:
+            for each in made:
+                each.node.add_dependency(*needed)
         if ledger is None:
             Annotations.of(self).add_warning_v2(
                 "rota:no-ledger",
@@ -109,5 +95,5 @@ class ScheduledJob(CfnResource):
             )
 
 
-class _Rule(ScheduledJob, events.CfnRule):
-    """One that has its tags, and that aspects know as a rule."""
+def _numbered(id: str, ordinal: int) -> str:  # noqa: A002 - CDK's word
+    return id if ordinal == 1 else f"{id}{ordinal}"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
-from aws_cdk import CfnResource, Stack
+from aws_cdk import Stack
 from constructs import Construct
 
 from rota.manifest import Job
@@ -20,7 +20,7 @@ from rota_cdk.shards import shard_of
 from rota_cdk.validation import SchedulesWith
 
 
-class ScheduledJobs(Mapping[str, CfnResource]):
+class ScheduledJobs(Mapping[str, Construct]):
     """The construct of each job that has a schedule, by the job's name; the order is that of the manifest."""
 
     def __init__(
@@ -34,7 +34,7 @@ class ScheduledJobs(Mapping[str, CfnResource]):
         schedules_with: SchedulesWith,
         shards: Sequence[Stack],
     ) -> None:
-        self._found: dict[str, Callable[[], CfnResource]] = {}
+        self._found: dict[str, Callable[[], Construct]] = {}
         schedules: dict[Stack, dict[str, list[dict[str, Any]]]] = defaultdict(dict)
         rules: dict[Stack, Construct] = {}
         for jobs in groups:
@@ -60,10 +60,10 @@ class ScheduledJobs(Mapping[str, CfnResource]):
                 self._found |= {job.name: partial(self._included, shard, name) for job in jobs}
         self._schedules = {shard: IncludedSchedules(shard, "Schedules", jobs=each) for shard, each in schedules.items()}
 
-    def _included(self, shard: Stack, name: str) -> CfnResource:
+    def _included(self, shard: Stack, name: str) -> Construct:
         return self._schedules[shard].get_resource(name)
 
-    def __getitem__(self, name: str) -> CfnResource:
+    def __getitem__(self, name: str) -> Construct:
         """Raises `KeyError` for a job without a schedule, or that there is not."""
         return self._found[name]()
 
@@ -76,5 +76,5 @@ class ScheduledJobs(Mapping[str, CfnResource]):
         return len(self._found)
 
 
-def _itself(made: CfnResource) -> CfnResource:
+def _itself(made: Construct) -> Construct:
     return made

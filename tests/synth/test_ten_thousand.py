@@ -82,7 +82,6 @@ def spread(declare):
 
 def test_a_tag_of_one_job_is_on_its_rule_alone(spread):
     rota = spread(Stack(new_app(), "Shop"))
-    assert isinstance(rota.jobs["job-3"], events.CfnRule)
     Tags.of(rota.jobs["job-3"]).add("team", "books")
 
     tagged = [
@@ -130,12 +129,14 @@ def test_what_cdk_nag_finds_in_one_job_is_acknowledged_there(spread, acknowledge
     app = new_app()
     Validations.of(app).add_plugins(ServerlessChecks(app))
     job = spread(Stack(app, "Shop")).jobs["job-3"]
-    job.targets = [events.CfnRule.TargetProperty(id="queue", arn="arn:aws:sqs:eu-west-1:123456789012:shop")]
+    job.node.default_child.targets = [
+        events.CfnRule.TargetProperty(id="queue", arn="arn:aws:sqs:eu-west-1:123456789012:shop")
+    ]
     if acknowledged:
         finding = Acknowledgment(id="Serverless::Serverless-EventBusDLQ", reason="A test of what has no dead letters.")
         Validations.of(job).acknowledge(finding)
         app.synth()
         return
 
-    with pytest.raises(RuntimeError, match=r"job-3 aws-cdk-lib\.aws_events\.CfnRule"):
+    with pytest.raises(RuntimeError, match=r"job-3/Rule aws-cdk-lib\.aws_events\.CfnRule"):
         app.synth()

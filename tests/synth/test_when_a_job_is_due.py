@@ -4,12 +4,14 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from aws_cdk import Stack
 from aws_cdk import aws_events as events
+from aws_cdk.assertions import Template
 
 from rota import Cron, Every, Manifest, Once
 from rota.envelope import Envelope
-from rota_cdk import ScheduledJob
-from rota_cdk.testing import synth
+from rota_cdk import Rota, ScheduledJob
+from rota_cdk.testing import new_stack, synth
 
 
 def test_a_cron_in_utc_becomes_a_rule(template, due):
@@ -160,13 +162,27 @@ def test_each_job_is_a_construct_under_its_own_name(deploy):
     rota = deploy()
 
     assert rota.node.find_child("close-books") is rota.jobs["close-books"]
-    assert rota.jobs["close-books"].rules == (rota.jobs["close-books"],)
-    assert rota.jobs["berlin"].schedules == (rota.jobs["berlin"],)
+    assert rota.jobs["close-books"].rules == (rota.jobs["close-books"].node.default_child,)
+    assert rota.jobs["berlin"].schedules == (rota.jobs["berlin"].node.default_child,)
     assert isinstance(rota.jobs["close-books"], ScheduledJob)
-    assert isinstance(rota.jobs["close-books"], events.CfnRule)
-    first, *more = rota.jobs["every-48-minutes"].rules
-    assert [rule.node.scope for rule in more] == [first] * len(more)
+    assert isinstance(rota.jobs["close-books"].node.default_child, events.CfnRule)
+    assert [rule.node.id for rule in rota.jobs["every-48-minutes"].rules] == ["Rule", "Rule2", "Rule3", "Rule4"]
     assert "send-invoice" not in rota.jobs
+
+
+@pytest.mark.parametrize("shards", [None, 2])
+def test_a_rule_and_the_schedule_that_it_becomes_have_different_logical_ids(shop, shards):
+    """CloudFormation refuses to make of a resource one of another type."""
+
+    def made(schedules_with):
+        rota = Rota(new_stack(), "Jobs", manifest=shop, schedules_with=schedules_with, shards=shards)
+        stacks = rota.shards or (Stack.of(rota),)
+        resources = [Template.from_stack(stack).to_json()["Resources"] for stack in stacks]
+        return {(place, name): found["Type"] for place, each in enumerate(resources) for name, found in each.items()}
+
+    before, after = made("rules"), made("scheduler")
+    assert "AWS::Events::Rule" in before.values()
+    assert {name: kind for name, kind in before.items() if after.get(name, kind) != kind} == {}
 
 
 def test_a_job_may_be_called_like_its_queue(declare):
