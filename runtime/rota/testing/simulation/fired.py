@@ -1,7 +1,6 @@
 """What EventBridge sends of a manifest, and when: every instant of every schedule, those outside a window too."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from random import Random
@@ -13,6 +12,8 @@ from rota.manifest import Job, Manifest
 from rota.occurrences import payload_of
 from rota.schedules import Cron, Every, Once, Schedule
 
+_SECOND = timedelta(seconds=1)
+
 
 class Fired(NamedTuple):
     """One message, as it arrives."""
@@ -22,18 +23,18 @@ class Fired(NamedTuple):
     body: str
 
 
-def fired(manifest: Manifest, start: datetime, end: datetime, *, servers: int, chance: Random) -> Sequence[Fired]:
+def fired(manifest: Manifest, start: datetime, end: datetime, *, seed: int) -> Sequence[Fired]:
     """All that is due from `start` (included) to `end` (excluded), in the order of arrival."""
     found: list[Fired] = []
     for job in manifest.jobs:
         if job.schedule is None or not job.enabled:
             continue
-        bodies = _bodies(job, servers)
+        body = _body(job)
         window = job.schedule.flexible_window or timedelta()
+        chance = Random(f"{seed}:{job.name}")  # its own: no other job changes anything of it
         for moment in instants(job.schedule, start, end):
-            at = moment + window * chance.random() if window else moment
-            instant = instant_text(moment)
-            found += [Fired(at, job.queue.name, f'{body[:-1]},"scheduled_at":"{instant}"}}') for body in bodies]
+            at = moment + chance.randrange(int(window.total_seconds())) * _SECOND if window else moment
+            found.append(Fired(at, job.queue.name, f'{body[:-1]},"scheduled_at":"{instant_text(moment)}"}}'))
     found.sort(key=attrgetter("at"))
     return found
 
@@ -55,18 +56,6 @@ def instants(schedule: Schedule, start: datetime, end: datetime) -> Iterator[dat
             yield schedule.at
 
 
-def addressed(endpoints: Iterable[str], servers: int) -> list[str]:
-    """Each endpoint, and each of `servers` behind one that means every server: as the trigger finds them."""
-    found: list[str] = []
-    for name in endpoints:
-        endpoint, slash, _ = name.partition("/")
-        found += [f"{endpoint}/server-{number}" for number in range(1, servers + 1)] if slash else [name]
-    return found
-
-
-def _bodies(job: Job[Any], servers: int) -> list[str]:
-    """The message of each of its targets, without the instant. The trigger makes one for each endpoint."""
-    sent = Envelope(job=job.name, payload=payload_of(job), digest=payload_digest(job.payload))
-    if job.post is None:
-        return [sent.encode()]
-    return [replace(sent, endpoint=name).encode() for name in addressed(job.post.endpoints, servers)]
+def _body(job: Job[Any]) -> str:
+    """Its message without the instant."""
+    return Envelope(job=job.name, payload=payload_of(job), digest=payload_digest(job.payload), post=job.post).encode()

@@ -1,49 +1,41 @@
 """Servers in virtual time: the parts of a worker that do its work, without the threads that wait for it."""
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+from math import inf
 
-from rota.envelope import Envelope
-from rota.queues.base import Message, Outgoing
+from rota.leases import LONGEST
+from rota.queues.base import Letter, Outgoing
 from rota.queues.memory import MemoryQueue
 from rota.runner import Runner
 from rota.targets import TRIGGER
 from rota.testing.clock import FakeClock
-from rota.testing.simulation.fired import Fired, addressed
+from rota.testing.simulation.arguments import Interval
+from rota.testing.simulation.endpoints import posts_of
+from rota.testing.simulation.fired import Fired
+from rota.testing.simulation.patience import Patience, envelope_of, run_of
 from rota.testing.simulation.record import Recorder
 from rota.testing.simulation.timeline import Timeline, VirtualStop
 from rota.upkeep.renewer import Renewer
 from rota.upkeep.words import tell
-from rota.verdicts import Verdict
+from rota.verdicts import DeadLetter, SendAgain, Verdict
 from rota.worker.held import Held, Source
 from rota.worker.keeper import Keeper
 from rota.worker.settler import Settler
 from rota.worker.waiting_room import WaitingRoom
 
-_NEVER = math.inf
+_NEVER = inf
 _OVER = "the simulation has ended"
-
-Interval = tuple[datetime, datetime]
-
-
-class _LockHolders:
-    """What is in hand and holds a lock. No other lease could be taken over: nobody dies here, nothing comes twice."""
-
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
-
-    @property
-    def held(self) -> list[Held]:
-        return [held for held in self._keeper.held if held.stop.claim and held.stop.claim.record.lock is not None]
+_UNTIL_SETTLED = 10**12  # seconds: no server dies here, and to extend it all the time would cost real time
+_HEARS_AFTER = LONGEST.total_seconds() / 3
+"""When a worker renews, and hears that its run is to make room for a newer one."""
 
 
 class Fleet:
     """All servers of a manifest, each with `concurrency` runs at once. `fired` is what arrives by itself, `outages`
-    when nobody receives, `horizon` the instant at which all ends, `cancels` whether some job's runs cancel others: then
-    a renewal, which hears of it, is not put off."""
+    when nobody receives, `horizon` the instant at which all ends, `cancels` whether some job's runs cancel others: they
+    hear of it when their leases, which do not end, are renewed."""
 
     def __init__(
         self,
@@ -68,12 +60,13 @@ class Fleet:
         self._fired = iter(fired)
         self._next = next(self._fired, None)
         self._outages = [(self._seconds(down), self._seconds(up)) for down, up in outages]
-        self._horizon = self._seconds(horizon)
+        self._ends, self._horizon = horizon, self._seconds(horizon)
         self._timeline = Timeline(self._turn)
         self._running = 0
-        self._looked = -_NEVER
+        self._renew_at = _NEVER
+        self._patience = Patience()
         self._keeper = Keeper(WaitingRoom(self._slots, sources, clock), clock, lambda _: None)
-        self._renewer = Renewer(_LockHolders(self._keeper), clock)
+        self._renewer = Renewer(self._keeper, clock)
         self._settlers = {source.name: Settler(source, self._keeper, clock) for source in sources}
         for settler in self._settlers.values():
             settler.stop()  # so that it settles at once, for there is nobody who comes back for a batch
@@ -99,8 +92,8 @@ class Fleet:
         soonest = self._soonest(now)
         if soonest > self._horizon:
             return self._abandon(soonest)
-        # Rounded up to what the clock can show, or it would never get there.
-        self._clock.advance(timedelta(microseconds=max(1, math.ceil((soonest - now) * 1_000_000))))
+        # In whole microseconds, as the clock shows them; at least one, or it would never get there.
+        self._clock.advance(timedelta(microseconds=max(1, round(soonest * 1_000_000) - round(now * 1_000_000))))
         return True
 
     # What is in hand
@@ -109,23 +102,21 @@ class Fleet:
         """Renew and tell what is in hand, as a worker's renewer and watcher do."""
         if now < self._look_at():
             return False
-        self._looked = now
-        self._renewer.look()
+        if now >= self._renew_at:
+            self._renew_at = _NEVER
+            for held in self._keeper.held:
+                if held.stop.claim is not None and held.stop.claim.record.lock is not None:
+                    held.stop.claim.renew_at = now
+            self._renewer.look()
         for held in self._keeper.held:
             if held.stop.due is not None and now >= held.stop.due:
                 tell(held, logging.WARNING, "its deadline has passed")
         return True
 
     def _look_at(self) -> float:
-        """When it has to be looked at next; once a second at the most."""
-        due = _NEVER
-        for held in self._keeper.held:
-            stop = held.stop
-            if stop.due is not None and stop.reason is None:
-                due = min(due, stop.due)
-            if stop.claim is not None and stop.claim.record.lock is not None:
-                due = min(due, stop.claim.renew_at if self._cancels else stop.claim.held_until - 1)
-        return max(due, self._looked + 1)
+        """When it has to be looked at next."""
+        stops = [held.stop for held in self._keeper.held]
+        return min([self._renew_at, *(stop.due for stop in stops if stop.due is not None and stop.reason is None)])
 
     def _go_on(self, now: float) -> bool:
         """Let the first go on whose time has passed, or who was told to stop."""
@@ -138,10 +129,22 @@ class Fleet:
     def _abandon(self, soonest: float) -> bool:
         """End what has not ended; nothing that becomes of it counts."""
         if self._recorder.is_open:
+            self._leave()
             self._recorder.close()
         for parked in self._timeline.parked:
             parked.stop.request(_OVER)
         return bool(self._timeline.parked) and self._go_on(soonest)
+
+    def _leave(self) -> None:
+        """Put on record what has not been received."""
+        in_hand = {(held.source.name, held.message) for held in self._keeper.held}
+        for name, source in self._sources.items():
+            for letter in self._queues[name].peek():
+                if (name, letter.id) in in_hand:
+                    continue
+                for one in self._posts(source, letter) or [letter]:
+                    if not self._give_up(source, one, self._ends):
+                        self._recorder.leave(run_of(envelope_of(one), name))
 
     # What arrives
 
@@ -151,17 +154,20 @@ class Fleet:
         for name in list(self._sources):
             source = self._sources[name]
             queue = self._queues[name]
-            if queue.next_at <= now and (messages := queue.receive(1, 0)):
+            if queue.next_at <= now and (letters := queue.letters(1, _UNTIL_SETTLED)):
                 self._sources[name] = self._sources.pop(name)  # the others are asked first next time
-                self._deliver(source, messages[0])
+                self._deliver(source, letters[0])
                 return True
         return False
 
-    def _deliver(self, source: Source, message: Message) -> None:
-        if source.name == TRIGGER.name and self._split(source, message):
+    def _deliver(self, source: Source, letter: Letter) -> None:
+        if posts := self._posts(source, letter):
+            source.messages.send([Outgoing(post.body) for post in posts])
+        if posts or self._give_up(source, letter, self._clock.now()):
+            source.messages.delete([letter.receipt])
             return
         monotonic = self._clock.monotonic
-        held = Held(source, message.body, message.receipt, monotonic(), monotonic, message=message.id)
+        held = Held(source, letter.body, letter.receipt, monotonic(), monotonic, message=letter.id)
         held.stop = VirtualStop(monotonic, self._timeline)
         began: list[datetime] = []
 
@@ -170,7 +176,7 @@ class Fleet:
             if held.stop.run is not None:
                 self._recorder.begin(held.stop.run, now)
 
-        held.extend(_NEVER)  # as its queue has it: see `Simulation`
+        held.extend(_NEVER)
         self._keeper.keep([held])
         self._running += 1
         try:
@@ -183,20 +189,29 @@ class Fleet:
             )
             if held.stop.run is not None:
                 self._recorder.note(held.stop.run, verdict, began, self._clock.now())
+            if self._cancels and isinstance(verdict.settle, SendAgain):
+                self._renew_at = min(self._renew_at, monotonic() + _HEARS_AFTER)
             if self._recorder.is_open:
                 self._settlers[source.name].settle(held, verdict)
         finally:
             self._running -= 1
 
-    def _split(self, source: Source, message: Message) -> bool:
-        """What a client has enqueued for endpoints: one message each, as the trigger makes them."""
-        envelope = Envelope.decode(message.body)
-        if envelope.endpoint is not None or envelope.post is None:
+    def _posts(self, source: Source, letter: Letter) -> list[Letter]:
+        """A message for endpoints as one for each; none of any other."""
+        if source.name != TRIGGER.name:
+            return []
+        posts = posts_of(letter, self._servers)
+        for post in posts:
+            self._patience.count(post, letter)
+        return [letter._replace(body=post.encode()) for post in posts]
+
+    def _give_up(self, source: Source, letter: Letter, now: datetime) -> bool:
+        """Whether a run has waited for too long to be received; it is put on record."""
+        if (given_up := self._patience.given_up(source.name, letter, now)) is None:
             return False
-        named = addressed(envelope.post.endpoints, self._servers)
-        bodies = [replace(envelope, post=None, endpoint=name).encode() for name in named]
-        source.messages.send([Outgoing(body) for body in bodies])
-        source.messages.delete([message.receipt])
+        self._recorder.note(given_up.run, given_up.verdict, [], given_up.at)
+        if isinstance(settle := given_up.verdict.settle, DeadLetter):
+            source.dead_letters.send([Outgoing(settle.body, 0, settle.attributes)])
         return True
 
     # What comes next
@@ -208,7 +223,7 @@ class Fleet:
             soonest = min(soonest, self._look_at())
         if self._next is not None:
             soonest = min(soonest, self._seconds(self._next.at))
-        if self._running < self._slots:
+        if self._running < self._slots and self._recorder.is_open:
             visible = min((queue.next_at for queue in self._queues.values()), default=_NEVER)
             soonest = min(soonest, self._up_at(max(visible, now)))
         return soonest

@@ -15,6 +15,13 @@ Duration = timedelta | Callable[[Run], timedelta]
 """How long a job's runs take, or what tells it of each."""
 
 
+def duration_problem(takes: object) -> str | None:
+    """What is wrong with a duration, or None."""
+    if isinstance(takes, timedelta) and takes >= timedelta():
+        return None
+    return f"must be a timedelta, not below 0, such as timedelta(minutes=10); got {takes!r}"
+
+
 class StoppedError(Exception):
     """What ends a simulated run that is told to stop while its time passes."""
 
@@ -29,6 +36,8 @@ class TimedHandler(Handler):
     def call(self, payload: Any, run: Run) -> Any:
         """Call it, to its end."""
         takes = self.takes if isinstance(self.takes, timedelta) else self.takes(run)
+        if problem := duration_problem(takes):
+            raise ValueError(f"durations[{run.job!r}]: what it returns {problem}")
         try:
             result = super().call(payload, run)
             if inspect.isawaitable(result):

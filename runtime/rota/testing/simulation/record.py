@@ -28,6 +28,11 @@ class Recorder:
         """The handler of `run` is called at `now`."""
         self._find(run).reason = f"runs since {now:%Y-%m-%d %H:%M} UTC"
 
+    def leave(self, run: Run) -> None:
+        """The simulation ends, and `run` waits to be received."""
+        found = self._find(run)
+        found.reason = found.reason or "not received"
+
     def _find(self, run: Run) -> SimulatedRun:
         key = (run.job, run.id, run.endpoint)
         if (found := self._runs.get(key)) is None:

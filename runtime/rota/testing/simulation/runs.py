@@ -31,7 +31,7 @@ class SimulatedRun:
     outcome: Outcome | None = None
     """What became of it in the end; None for one that had not ended when the simulation did."""
     reason: str = ""
-    """Why; of one that has not ended, what it waits for."""
+    """Why; of one that has not ended, what it waits for, or that it is lost."""
     finished_at: datetime | None = None
     """When it got its outcome."""
     attempts: list[SimulatedAttempt] = field(default_factory=list)

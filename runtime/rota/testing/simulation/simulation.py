@@ -1,14 +1,11 @@
 """`simulate`: when the jobs of a manifest run, and what becomes of them, over days of virtual time."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
+from datetime import datetime
 from random import Random
 from typing import Any, Self
 
 from rota.client import Client
-from rota.ledger import Ledger
 from rota.locks.in_store import StoreLocks
 from rota.manifest import Manifest
 from rota.queues.base import Letter
@@ -18,16 +15,16 @@ from rota.runner import Runner
 from rota.stores.memory import MemoryStore
 from rota.targets import TRIGGER
 from rota.testing.clock import FakeClock
-from rota.testing.simulation import table
+from rota.testing.simulation import arguments, table
+from rota.testing.simulation.arguments import Interval
 from rota.testing.simulation.fired import fired
-from rota.testing.simulation.fleet import Fleet, Interval
+from rota.testing.simulation.fleet import Fleet
 from rota.testing.simulation.handlers import Duration, Handlers, stand_in
+from rota.testing.simulation.leases import LastingLedger
+from rota.testing.simulation.patience import RETENTION
 from rota.testing.simulation.record import Recorder
 from rota.testing.simulation.runs import SimulatedRun
 from rota.worker.held import Source
-
-DRAINED_BY = timedelta(days=7)
-"""How long after its end a simulation goes on with what is not done yet: for so long a queue keeps a message."""
 
 
 class Simulation:
@@ -35,7 +32,7 @@ class Simulation:
     runner that servers have, with the same ledger, locks, retries and dead letters, all in memory.
 
     - `start` (included) and `end` (excluded), aware; or `days` in place of `end`. Runs that are due by then are done to
-      their end, up to 7 days later.
+      their end, up to 7 days later: for so long a queue keeps a message.
     - `handlers`: functions to call in place of jobs' own, by the job's name; they take what those take. All others are
       imported and really called.
     - `durations`: how long a job's runs take, by its name: a timedelta, or a function that is given the `Run` and
@@ -49,9 +46,12 @@ class Simulation:
     its time passes heeds that at once: at its `timeout` it fails, cancelled by a newer run it is cancelled. `isolation`
     does not count: handlers run in this process, and what they ask the machine's clock is not virtual. Runs for
     endpoints go through the same runner; the trigger, its requests and the load balancer are left out, and so are
-    duplicates and late deliveries, which AWS may add.
+    duplicates and late deliveries, which AWS may add. What waits for a server for too long is what it is on AWS: after
+    7 days in a queue a run is lost, and is `unfinished`; one for an endpoint ends among the dead letters behind its
+    start deadline, or after 6 hours.
 
-    Raises `ValueError` for a start or end without a time zone, or a name that is no job's.
+    Raises `ValueError` for an argument that is none: an instant without a time zone, an end before its beginning, a
+    negative duration, a name that is no job's.
     """
 
     def __init__(
@@ -69,17 +69,11 @@ class Simulation:
         run_commands: bool = False,
         seed: int = 0,
     ) -> None:
-        if (end is None) == (days is None):
-            raise ValueError(f"give either end or days; got end={end!r} and days={days!r}")
-        self.start = _aware("start", start)
-        self.end = self.start + timedelta(days=days) if days is not None else _aware("end", end)
-        for name, value in (("servers", servers), ("concurrency", concurrency)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1; got {value}")
-        for name in (*(handlers or {}), *(durations or {})):
-            _check_name(manifest, name)
+        self.start, self.end = arguments.span(start, end, days)
+        arguments.check_counts(servers=servers, concurrency=concurrency)
+        arguments.check_jobs(manifest, handlers or {}, durations or {})
         self._servers, self._concurrency, self._seed = servers, concurrency, seed
-        self._outages = [(_aware("outages", down), _aware("outages", up)) for down, up in outages]
+        self._outages = arguments.intervals(outages)
         self._handlers = Handlers(handlers or {}, durations or {})
         self._manifest = stand_in(manifest, handlers or {}, run_commands=run_commands)
         self.clock = FakeClock(self.start)
@@ -89,10 +83,10 @@ class Simulation:
         """Enqueues into the simulation: before `run`, or from a handler while it runs."""
         store = MemoryStore(self.clock)
         providers = {job.lock.provider for job in manifest.jobs if job.lock and job.lock.provider}
-        self.ledger = Ledger(store, locks=dict.fromkeys(providers, StoreLocks(store)), clock=self.clock)
+        self.ledger = LastingLedger(store, locks=dict.fromkeys(providers, StoreLocks(store)), clock=self.clock)
         """What is on record, in memory; a lock that another service keeps is kept there too."""
         self.runs: Sequence[SimulatedRun] = ()
-        """Every run, by the instant that it is for; none before it has run."""
+        """Every run that was due or enqueued, by the instant that it is for; none before it has run."""
         self._recorder = Recorder()
         self._has_run = False
 
@@ -102,13 +96,16 @@ class Simulation:
         if self._has_run:
             raise RuntimeError("a simulation runs once; make another one")
         self._has_run = True
-        chance = Random(self._seed)
-        due = fired(self._manifest, self.start, self.end, servers=self._servers, chance=chance)
+        due = fired(self._manifest, self.start, self.end, seed=self._seed)
         for job in self._manifest.jobs:
             if job.handler and job.enabled and job.schedule is not None:
                 self._handlers.resolve(job)  # else each of its runs would fail, and the first to know is the reader
         runner = Runner(
-            self._manifest, clock=self.clock, ledger=self.ledger, chance=chance, resolve=self._handlers.resolve
+            self._manifest,
+            clock=self.clock,
+            ledger=self.ledger,
+            chance=Random(self._seed),
+            resolve=self._handlers.resolve,
         )
         sources = self._sources()
         fleet = Fleet(
@@ -121,7 +118,7 @@ class Simulation:
             concurrency=self._concurrency,
             fired=due,
             outages=self._outages,
-            horizon=self.end + DRAINED_BY,
+            horizon=self.end + RETENTION,
             cancels=any(job.lock is not None and job.lock.overlap == "cancel_running" for job in self._manifest.jobs),
         )
         fleet.play()
@@ -129,19 +126,15 @@ class Simulation:
         return self
 
     def _sources(self) -> list[Source]:
-        sources = []
-        for queue in (*self._manifest.queues, *([TRIGGER] if self._manifest.endpoints else [])):
-            messages = self._backend.queue(queue.name)
-            # What is received stays hidden: no server dies here, and to extend it all the time would cost real time.
-            messages.visibility_timeout = math.inf
-            sources.append(Source(queue, messages, self._backend.dead_letters(queue.name)))
-        return sources
+        queues = (*self._manifest.queues, *([TRIGGER] if self._manifest.endpoints else []))
+        backend = self._backend
+        return [Source(queue, backend.queue(queue.name), backend.dead_letters(queue.name)) for queue in queues]
 
     # What became of it
 
     def of(self, job: str) -> list[SimulatedRun]:
         """The runs of one job. Raises `ValueError` for a name that is no job's."""
-        _check_name(self._manifest, job)
+        arguments.check_name(self._manifest, job)
         return [run for run in self.runs if run.job == job]
 
     def _with(self, outcome: Outcome | None) -> list[SimulatedRun]:
@@ -169,7 +162,8 @@ class Simulation:
 
     @property
     def unfinished(self) -> list[SimulatedRun]:
-        """Those that had not ended 7 days after the end."""
+        """Those that had not ended 7 days after the end: still running, not received, or lost by their queue. The
+        reason says which."""
         return self._with(None)
 
     @property
@@ -211,17 +205,3 @@ def simulate(
         run_commands=run_commands,
         seed=seed,
     ).run()
-
-
-def _aware(name: str, moment: datetime | None) -> datetime:
-    if moment is None or moment.utcoffset() is None:
-        raise ValueError(f"{name} needs a time zone, for example datetime(2026, 1, 1, tzinfo=UTC); got {moment!r}")
-    return moment.astimezone(UTC)
-
-
-def _check_name(manifest: Manifest, name: str) -> None:
-    if manifest.find(name) is None:
-        names = [job.name for job in manifest.jobs]
-        near = get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(map(repr, names)) or 'none'}"
-        raise ValueError(f"manifest {manifest.name!r} has no job {name!r}; {hint}")

@@ -34,6 +34,7 @@ class Timeline:
         self._turn = turn
         self._spares: list[threading.Lock] = []
         self._is_over = False
+        self._player: int | None = None
         self._error: BaseException | None = None
         self.parked: list[Parked] = []
 
@@ -44,7 +45,18 @@ class Timeline:
             raise self._error
 
     def park(self, until: float, stop: Stop) -> None:
-        """Let time pass, until `release` has this thread go on. From within a turn."""
+        """Let time pass, until `release` has this thread go on. From within a turn.
+
+        Raises `RuntimeError` in a thread that does not play: whether it is before or after the others, nobody knows.
+        """
+        if self._is_over:
+            raise RuntimeError("the simulation has ended: nothing waits in it any more")
+        if threading.get_ident() != self._player:
+            raise RuntimeError(
+                "in a simulation, run.stop_event.wait is for the thread that calls the handler alone, and this is "
+                "another: one that the handler has begun, or an event loop's. Give the job a handler without it, with "
+                "handlers={...}"
+            )
         parked = Parked(until, stop)
         with self._ending_at_ctrl_c():
             self.parked.append(parked)
@@ -53,6 +65,7 @@ class Timeline:
             else:
                 threading.Thread(target=self._play, name="rota-simulation", daemon=True).start()
             parked.gate.acquire()
+            self._player = threading.get_ident()
 
     def release(self, parked: Parked) -> None:
         """Have a parked thread go on in place of this one, which goes on itself when it is needed again."""
@@ -62,6 +75,7 @@ class Timeline:
             self._spares.append(seat)
             parked.gate.release()
             seat.acquire()
+            self._player = threading.get_ident()
 
     @contextmanager
     def _ending_at_ctrl_c(self) -> Iterator[None]:
@@ -73,6 +87,7 @@ class Timeline:
             raise
 
     def _play(self) -> None:
+        self._player = threading.get_ident()
         try:
             while not self._is_over and self._turn():
                 pass
