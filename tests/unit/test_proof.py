@@ -79,10 +79,10 @@ def test_the_instant_of_a_skipped_time_is_that_of_the_change_and_of_a_repeated_o
 
 
 def test_many_times_of_one_change_are_one_finding():
-    skipped, repeated = found(Cron("* * * * *", time_zone=BERLIN))
+    skipped, repeated = found(Cron("* 2 * * *", time_zone=BERLIN))
     assert (skipped.count, repeated.count) == (60, 60)
     assert "60 occurrences 02:00-02:59 Europe/Berlin skipped on Sun 2027-03-28" in skipped.what
-    assert "the next run is 1 h 1 min later" in repeated.what
+    assert "the next run is 24 h 1 min later" in repeated.what
 
 
 @pytest.mark.parametrize(
@@ -104,10 +104,26 @@ def test_gaps_that_a_change_of_clocks_shifts(schedule, expected):
     assert [each.what.split(" from ")[1].split(" to ")[0] for each in shifts] == [at for _, at in expected]
 
 
-def test_a_run_every_hour_is_shifted_only_where_clocks_go_back():
-    # Forward, 02:00 is left out and an hour passes from 01:00 to 03:00: as always.
-    assert [kind for kind, _ in told(Cron("0 1,3,4 * * *", time_zone=BERLIN))] == ["shifted"]
-    assert told(Cron("0 * * * *")) == []
+def test_runs_an_hour_apart_are_shifted_too():
+    # Forward, an hour passes from 01:00 to 03:00, where clocks show two; back, two where they show one.
+    first, second = found(Cron("0 1,3,4 * * *", time_zone=BERLIN))
+    assert first.what.startswith("1 h from Sun 2027-03-28 01:00 to Sun 2027-03-28 03:00")
+    assert first.what.endswith("where clocks show 2 h")
+    assert second.what.startswith("3 h from Sun 2027-10-31 01:00 to Sun 2027-10-31 03:00")
+
+
+@pytest.mark.parametrize(("expression", "later"), [("0 * * * *", "2 h"), ("* * * * *", "1 h 1 min")])
+def test_of_what_runs_every_hour_nothing_is_missed_but_an_hour_where_clocks_go_back(expression, later):
+    assert told(Cron(expression)) == []
+    (repeated,) = found(Cron(expression, time_zone=BERLIN))
+    assert repeated.kind == "repeated"
+    assert f"the next run is {later} later" in repeated.what
+    assert repeated.instead == 'time_zone="UTC"'
+
+
+def test_a_shift_of_half_an_hour_is_told_of_hourly_jobs_too():
+    kinds = [each.kind for each in found(Cron("15 * * * *", time_zone=LORD_HOWE))]
+    assert kinds == ["skipped", "shifted"]
 
 
 def test_two_changes_in_one_gap_undo_each_other():

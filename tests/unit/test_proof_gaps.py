@@ -34,6 +34,13 @@ def told(schedule: Schedule, start: datetime = NOW, *, days: int = 400) -> list[
         Cron("0 0 1 * *"),
         Cron("0 0 28 * *"),
         Cron("0 0 1,15 * *"),
+        # A part of each month, and one day of it or of the week: as it is written.
+        Cron("0 0 1-15 * *"),
+        Cron("0 0 10-20 * *"),
+        Cron("0 0 1-15 * *", excluding=lambda moment: moment.isoweekday() > 5),
+        Cron("0 0 13 * FRI"),
+        # Twice a month in some, which is no step.
+        Cron("0 0 */31 * *"),
         Cron("0 0 1 1,4,7,10 *"),
         Cron.aws("0 0 L * ? *"),
         Cron.aws("0 0 LW * ? *"),
@@ -58,7 +65,13 @@ def test_gaps_that_come_regularly_are_usual(schedule):
         (Cron("0 0 1 * *", excluding=[date(2027, 1, 1)]), ["62 d"], "accepted"),
         (Every(timedelta(hours=6), excluding=[date(2026, 12, 25)]), ["30 h"], "accepted"),
         # Days of the month start anew: from the 31st to the 1st is one day.
-        (Cron("0 0 */2 * *"), ["24 h"] * 7, "without that gap"),
+        (Cron("0 0 */2 * *"), ["24 h"] * 7, "days of the week"),
+        # From the 29th to the 1st, of months from November on; a February of 28 days has four whole weeks.
+        (
+            Cron("0 0 */7 * *"),
+            [f"{hours} h" for hours in (48, 72, 72, 72, 48, 72, 48, 72, 72, 48, 72, 48)],
+            "days of the week",
+        ),
     ],
     ids=str,
 )
@@ -75,17 +88,9 @@ def test_a_gap_says_what_is_usual_and_why_it_is_not():
         "48 h from Thu 2026-12-24 09:00 to Sat 2026-12-26 09:00 UTC, usually 24 h; excluded: 2026-12-25 09:00 UTC"
     )
     assert "usually 31 d; not every month has a 31st" in found(Cron("0 0 31 * *"))[0].what
+    assert "usually 48 h; days are counted anew each month" in found(Cron("0 0 */2 * *"))[0].what
 
 
 def test_gaps_are_those_of_the_clocks_so_a_change_of_them_is_not_told_twice():
     assert {kind for kind, _ in told(Cron("0 9 * * *", time_zone=BERLIN))} == {"shifted"}
     assert {kind for kind, _ in told(Cron("30 2 * * *", time_zone=BERLIN))} == {"skipped", "repeated"}
-
-
-def test_of_two_day_fields_the_weekly_one_says_what_is_usual():
-    # Each 13th and each Friday: a 13th cuts short the week that a Friday begins; after a 13th anything is usual.
-    findings = found(Cron("0 0 13 * FRI"))
-    assert len(findings) == 12
-    assert {f"{each.moments[0].wall:%a}" for each in findings} == {"Fri"}
-    assert {f"{each.moments[1].wall:%d}" for each in findings} == {"13"}
-    assert all("usually 7 d" in each.what for each in findings)

@@ -14,7 +14,7 @@ from rota.proof.spelling import clock, span, times, told, utc
 from rota.schedules import Cron
 from rota.starts import Moment
 
-_DAY = timedelta(days=1)
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -71,7 +71,10 @@ def _skipped(job: Job[Any], schedule: Cron, crossing: Crossing) -> Finding | Non
     low, high = crossing.change.walls
     zone, gap = schedule.time_zone, ""
     if crossing.before and crossing.after:
-        gap = f"; {span(crossing.after - crossing.before)} from the run before to the next"
+        length = crossing.after - crossing.before
+        if length <= _HOUR and _every_hour(schedule, crossing.change):
+            return None  # nobody waits for it longer than for any other
+        gap = f"; {span(length)} from the run before to the next"
     return Finding(
         kind="skipped",
         jobs=(job.name,),
@@ -80,7 +83,7 @@ def _skipped(job: Job[Any], schedule: Cron, crossing: Crossing) -> Finding | Non
         count=len(crossing.skipped),
         what=f"{times(crossing.skipped)} {zone} skipped on {low:%a %Y-%m-%d}, for clocks go from {low:%H:%M} to "
         f"{high:%H:%M} at {utc(crossing.change.at)}{gap}",
-        instead=f'a time outside {_inside(low, high)}, or time_zone="UTC"',
+        instead=_instead(schedule, crossing.change),
         change=crossing.change,
     )
 
@@ -88,7 +91,7 @@ def _skipped(job: Job[Any], schedule: Cron, crossing: Crossing) -> Finding | Non
 def _repeated(job: Job[Any], schedule: Cron, crossing: Crossing) -> Finding | None:
     if not crossing.repeated:
         return None
-    low, high = crossing.change.walls
+    low, _ = crossing.change.walls
     zone, last = schedule.time_zone, crossing.repeated[-1]
     gap = f"; the next run is {span(crossing.after - last.at)} later" if crossing.after else ""
     many = len(crossing.repeated) > 1
@@ -101,7 +104,7 @@ def _repeated(job: Job[Any], schedule: Cron, crossing: Crossing) -> Finding | No
         what=f"{times([moment.wall for moment in crossing.repeated])} {zone} shown twice on {low:%a %Y-%m-%d}: "
         f"{'each runs' if many else 'it runs'} once, at the first ({utc(crossing.repeated[0].at)}"
         f"{f' to {utc(last.at)}' if many else ''}){gap}",
-        instead=f'a time outside {_inside(low, high)}, or time_zone="UTC"',
+        instead=_instead(schedule, crossing.change),
         change=crossing.change,
     )
 
@@ -114,7 +117,7 @@ def _shifted(job: Job[Any], schedule: Cron, crossing: Crossing) -> Finding | Non
         Moment(moment.astimezone(zone).replace(tzinfo=None), moment) for moment in (crossing.before, crossing.after)
     )
     real, shown = second.at - first.at, second.wall - first.wall
-    if real == shown or _is_usual(schedule, first.at, real):
+    if real == shown:
         return None
     return Finding(
         kind="shifted",
@@ -129,10 +132,17 @@ def _shifted(job: Job[Any], schedule: Cron, crossing: Crossing) -> Finding | Non
     )
 
 
-def _is_usual(schedule: Cron, before: datetime, gap: timedelta) -> bool:
-    """Whether two runs of the day before are as far apart."""
-    day = [*schedule.between(before - _DAY, before), before]
-    return any(second - first == gap for first, second in pairwise(day))
+def _every_hour(schedule: Cron, change: ClockChange) -> bool:
+    """Whether it runs at least once an hour, all the day before the change."""
+    start = change.at - _DAY
+    day = [start, *schedule.between(start, change.at), change.at]
+    return all(second - first <= _HOUR for first, second in pairwise(day))
+
+
+def _instead(schedule: Cron, change: ClockChange) -> str:
+    low, high = change.walls
+    outside = "" if _every_hour(schedule, change) else f"a time outside {_inside(low, high)}, or "
+    return f'{outside}time_zone="UTC"'
 
 
 def _inside(low: datetime, high: datetime) -> str:
