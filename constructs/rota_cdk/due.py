@@ -16,8 +16,6 @@ from rota_cdk.job_queue import JobQueue
 from rota_cdk.run_ledger import RunLedger
 from rota_cdk.validation import SchedulesWith
 
-SCHEDULE = "AWS::Scheduler::Schedule"
-
 
 def is_rule(schedule: Schedule, schedules_with: SchedulesWith) -> bool:
     """Whether a rule makes it due, or a schedule of EventBridge Scheduler."""

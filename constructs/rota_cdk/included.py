@@ -13,6 +13,8 @@ from typing import Any
 from aws_cdk import cloudformation_include as include
 from constructs import Construct
 
+SCHEDULE = "AWS::Scheduler::Schedule"
+
 
 class IncludedSchedules(include.CfnInclude):
     """A `CfnSchedule` for each job under the job's name, further ones under `<name>.2` and so on.
@@ -21,14 +23,15 @@ class IncludedSchedules(include.CfnInclude):
     """
 
     def __init__(self, scope: Construct, id: str, *, jobs: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:  # noqa: A002 - CDK's word
-        resources = {
-            name if ordinal == 1 else f"{name}.{ordinal}": {
-                "Type": "AWS::Scheduler::Schedule",
-                "Properties": properties,
-            }
+        resources: dict[str, dict[str, Any]] = {
+            name if ordinal == 1 else f"{name}.{ordinal}": {"Type": SCHEDULE, "Properties": properties}
             for name, schedules in jobs.items()
             for ordinal, properties in enumerate(schedules, start=1)
         }
+        if scope.node.try_get_context("aws:cdk:enable-path-metadata"):
+            # CDK does so for what it makes itself; `cdk diff` names by it what is there no longer.
+            for name, resource in resources.items():
+                resource["Metadata"] = {"aws:cdk:path": f"{scope.node.path}/{id}/{name}"}
         with TemporaryDirectory() as folder:
             template = Path(folder, "schedules.json")
             template.write_text(json.dumps({"Resources": resources}), encoding="utf-8")

@@ -8,8 +8,9 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from rota.manifest import Job
-from rota_cdk.due import SCHEDULE, Due
+from rota_cdk.due import Due
 from rota_cdk.fanout_trigger import FanoutTrigger
+from rota_cdk.included import SCHEDULE
 from rota_cdk.job_queue import JobQueue
 from rota_cdk.run_ledger import RunLedger
 from rota_cdk.validation import SchedulesWith
