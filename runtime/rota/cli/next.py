@@ -58,6 +58,8 @@ def next_occurrences(
     """
     found, present = load_manifest(manifest), now()
     first, last = read_day("--from", start, zone or "UTC"), read_day("--until", until, zone or "UTC")
+    if last and last <= (first or present):
+        raise typer.BadParameter(f"--until {until} is not after {iso(first or present)}, where it begins")
     after = first - _INSTANT if first else present
     jobs = [find_job(found, job)] if job else [each for each in found.jobs if each.schedule]
     notes = {each.name: note for each in jobs if (note := _note(each, after))}

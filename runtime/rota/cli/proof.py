@@ -1,8 +1,9 @@
 """`rota proof`: what of the coming year's schedules may surprise."""
 
+import textwrap
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -13,8 +14,7 @@ from rota.cli.options import DEFAULT_MANIFEST, JsonOption, ManifestOption
 from rota.cli.output import out, print_json
 from rota.cli.times import iso, now
 from rota.errors import ScheduleError
-from rota.manifest import Job
-from rota.proof import DAYS, KINDS, Finding, Kind, Moment, prove, unaccepted
+from rota.proof import DAYS, KINDS, Finding, Kind, Moment, prove, unaccepted, unproven
 from rota.proof.spelling import clock, span, utc
 
 MEANS: dict[Kind, str] = {
@@ -29,6 +29,8 @@ MEANS: dict[Kind, str] = {
 }
 FEW = 4
 """So many alike are told one by one."""
+NAMED = 5
+"""So many of the jobs that are not looked at are named."""
 
 
 def proof(
@@ -48,41 +50,69 @@ def proof(
 ) -> None:
     """Show what may surprise: times that changes of clocks skip, repeat or shift, collisions of one lock, odd gaps.
 
-    A job's collisions are those with all others; jobs that are not enabled, or have no schedule, are not looked at.
+    A job's collisions are those with all others. Jobs that are not enabled, or have no schedule, are not looked at; it
+    says which.
     """
     found, at = load_manifest(manifest), read_day("--from", start) or now().replace(second=0, microsecond=0)
-    jobs = [each for each in found.jobs if each.schedule and each.enabled]
-    if job:
-        one = find_job(found, job)
-        jobs = [each for each in jobs if each is one or (one.lock and each.lock)]
-    findings = [finding for finding in prove(jobs, start=at, days=days) if job is None or job in finding.jobs]
+    one = find_job(found, job) if job else None
+    asked = [one] if one else found.jobs
+    compared = [each for each in found.jobs if each.lock or each is one] if one and one.lock else asked
+    findings = [finding for finding in prove(compared, start=at, days=days) if job is None or job in finding.jobs]
     try:
         findings = unaccepted(findings, accept or (), (each.name for each in found.jobs))
     except ScheduleError as error:
         raise typer.BadParameter(f"--{error}") from None
-    looked_at = [each for each in jobs if job is None or each.name == job]
+    apart = {each.name: why for each in asked if (why := unproven(each))}
+    count = len(asked) - len(apart)
     if as_json:
-        print_json({"from": iso(at), "days": days, "jobs": len(looked_at), "findings": list(map(_record, findings))})
+        print_json(
+            {
+                "from": iso(at),
+                "days": days,
+                "jobs": count,
+                "not_looked_at": [{"job": name, "why": why} for name, why in apart.items()],
+                "findings": list(map(_record, findings)),
+            }
+        )
     else:
-        _print(findings, looked_at, at, days)
+        _print(findings, apart)
+        counts = Counter(finding.kind for finding in findings)
+        summary = ", ".join(f"{found} {kind}" for kind, found in counts.items()) or "nothing that surprises"
+        looked = f"{count} {'job' if count == 1 else 'jobs'}, {days} days from {at:%Y-%m-%d %H:%M} UTC"
+        out().print(
+            f"{looked}: {summary if count else 'nothing to look at'}", style="green" if count and not findings else ""
+        )
     if strict and findings:
         raise typer.Exit(1)
 
 
-def _print(findings: Sequence[Finding], jobs: Sequence[Job[Any]], at: datetime, days: int) -> None:
+def _print(findings: Sequence[Finding], apart: Mapping[str, str]) -> None:
     console = out()
     for kind in KINDS:
         if same := [finding for finding in findings if finding.kind == kind]:
-            console.print(f"{kind}: {MEANS[kind]}", style="bold yellow")
+            _tell(f"{kind}: {MEANS[kind]}", "bold yellow")
             for instead, lines in _folded(same):
                 for line in lines:
-                    console.print(f"  {line}")
-                console.print(f"    instead: {instead}", style="dim")
+                    _tell(f"  {line}")
+                _tell(f"    instead: {instead}", "dim")
             console.print()
-    counts = Counter(finding.kind for finding in findings)
-    summary = ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "nothing that surprises"
-    looked = f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'}, {days} days from {at:%Y-%m-%d %H:%M} UTC"
-    console.print(f"{looked}: {summary}", style="" if findings else "green")
+    by_why: defaultdict[str, list[str]] = defaultdict(list)
+    for name, why in apart.items():
+        by_why[why].append(name)
+    for why, names in by_why.items():
+        more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+        _tell(f"not looked at ({why}): {', '.join(names[:NAMED])}{more}", "dim")
+
+
+def _tell(text: str, style: str = "") -> None:
+    """A paragraph; in a terminal it is broken between words, and what follows its first line stands further in."""
+    console = out()
+    if console.is_terminal:
+        indent = " " * (len(text) - len(text.lstrip()) + 4)
+        text = textwrap.fill(
+            text, console.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+    console.print(text, style=style)
 
 
 def _folded(findings: Sequence[Finding]) -> Iterator[tuple[str, list[str]]]:

@@ -14,10 +14,17 @@ from rota.proof.locks import collisions
 from rota.schedules import Schedule
 from rota.starts import Moment, Runs, counts_from_deploy, runs_of
 
-__all__ = ["DAYS", "KINDS", "Finding", "Kind", "Moment", "prove", "unaccepted", "unusual_gaps"]
+__all__ = ["DAYS", "KINDS", "Finding", "Kind", "Moment", "prove", "unaccepted", "unproven", "unusual_gaps"]
 
 DAYS = 400
 """How far the proof looks ahead unless told: a year, and what follows it."""
+
+
+def unproven(job: Job[Any]) -> str | None:
+    """Why the proof does not look at a job, or None where it does."""
+    if job.schedule is None:
+        return "no schedule"
+    return None if job.enabled else "not enabled"
 
 
 def prove(jobs: Sequence[Job[Any]], *, start: datetime, days: int = DAYS) -> list[Finding]:
@@ -26,10 +33,15 @@ def prove(jobs: Sequence[Job[Any]], *, start: datetime, days: int = DAYS) -> lis
 
     Jobs without a schedule, or with `enabled=False`, are not looked at; jobs without a lock collide with nothing.
 
-    Raises `ScheduleError` where a schedule's `excluding` does.
+    Raises `ScheduleError` where a schedule's `excluding` does, `ValueError` for a naive `start` and for fewer days than
+    one.
     """
+    if start.tzinfo is None:
+        raise ValueError(f"start must be aware, such as datetime(2027, 1, 1, tzinfo=UTC); got {start!r}")
+    if days < 1:
+        raise ValueError(f"days must be 1 or more, such as {DAYS}; got {days!r}")
     end = start + timedelta(days=days)
-    due = [job for job in jobs if job.schedule is not None and job.enabled]
+    due = [job for job in jobs if unproven(job) is None]
     known = [job for job in due if not counts_from_deploy(job)]
     found = [unknown(job) for job in due if counts_from_deploy(job)]
     runs: dict[Schedule, Runs] = {}

@@ -16,8 +16,8 @@ def assert_proven(
     are those of `rota.proof.Finding`. `start` is aware, and now unless given: a fixed one makes a test that fails only
     when the manifest changes.
 
-    Raises `AssertionError` that lists all findings, and `ScheduleError` for an `accept` of a kind, or a job, that there
-    is not.
+    Raises `AssertionError` that lists all findings, `ScheduleError` for an `accept` of a kind, or a job, that there is
+    not, and `ValueError` for a naive `start`, and fewer days than one.
     """
     __tracebackhide__ = True
     findings = prove(manifest.jobs, start=start or datetime.now(UTC), days=days)

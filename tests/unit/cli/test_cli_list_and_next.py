@@ -110,6 +110,19 @@ def test_next_from_a_day_until_another(run):
         assert f"--until {wrong!r} is neither a day" in " ".join(err.replace("│", "").split())
 
 
+def test_next_refuses_a_time_that_ends_before_it_begins(run):
+    for arguments, begins in (
+        (("--from", "2026-03-30", "--until", "2026-03-28"), "2026-03-30T00:00:00Z"),
+        (("--from", "2026-03-28", "--until", "2026-03-28"), "2026-03-28T00:00:00Z"),
+        (("--until", "2026-03-27"), "2026-03-27T08:59:30Z"),
+    ):
+        code, out, err = run("next", *arguments)
+        assert (code, out) == (2, "")
+        assert f"--until {arguments[-1]} is not after {begins}, where it begins" in " ".join(
+            err.replace("│", "").split()
+        )
+
+
 def test_next_leaves_out_what_is_excluded_and_says_what_starts_later(declare, run):
     declare("""
 from datetime import date

@@ -1,6 +1,7 @@
 """`rota proof`."""
 
 import json
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -17,6 +18,7 @@ plain = Job(name="plain", handler="b:c", target=work, schedule=Cron("0 9 * * MON
 off = Job(name="off", handler="b:c", target=work, schedule=Cron("30 2 * * *", time_zone=berlin), enabled=False)
 manifest = Manifest(name="shop", jobs=[night, a, b, last, plain, off])
 """
+NOTHING = "0 jobs, 400 days from 2026-11-21 15:00 UTC: nothing to look at\n"
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +53,7 @@ def test_what_may_surprise_is_told_by_kind_with_what_to_write_instead(run):
         "  last: 61 d from Tue 2027-08-31 00:00 to Sun 2027-10-31 00:00 UTC, usually 31 d; not every month has a 31st\n"
         '    instead: Cron.aws("0 0 L * ? *"), for the last day of each month\n'
         "\n"
+        "not looked at (not enabled): off\n"
         "5 jobs, 400 days from 2026-11-21 15:00 UTC: 1 skipped, 1 repeated, 1 collision, 4 gap\n"
     )
 
@@ -94,7 +97,7 @@ def test_for_machines(run):
     assert code == 1
     read = json.loads(out)
     (finding,) = read.pop("findings")
-    assert read == {"from": "2026-11-21T15:00:00Z", "days": 400, "jobs": 1}
+    assert read == {"from": "2026-11-21T15:00:00Z", "days": 400, "jobs": 1, "not_looked_at": []}
     what = finding.pop("what")
     assert "47 h" in what
     assert finding == {
@@ -122,6 +125,27 @@ manifest = Manifest(name="shop", jobs=[
     assert out.count("  odd-days: ") == 3
 
 
+def test_a_job_that_is_not_looked_at_is_told_with_the_reason(run):
+    assert run("proof", "off") == (0, f"not looked at (not enabled): off\n{NOTHING}", "")
+    read = json.loads(run("proof", "off", "--json")[1])
+    assert (read["jobs"], read["not_looked_at"]) == (0, [{"job": "off", "why": "not enabled"}])
+
+
 def test_where_nothing_has_a_schedule(declare, run):
-    declare('manifest = Manifest(name="shop", jobs=[Job(name="a", handler="b:c", target=Queue(name="q"))])')
-    assert run("proof")[1] == "0 jobs, 400 days from 2026-11-21 15:00 UTC: nothing that surprises\n"
+    declare("""
+jobs = [Job(name=f"job-{number}", handler="b:c", target=Queue(name="q")) for number in range(7)]
+manifest = Manifest(name="shop", jobs=jobs)
+""")
+    assert run("proof")[1] == f"not looked at (no schedule): job-0, job-1, job-2, job-3, job-4 and 2 more\n{NOTHING}"
+
+
+def test_in_a_terminal_lines_break_between_words_and_hang(run, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, _ = run("proof", "last")
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in out.splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert lines[1:3] == [
+        "  last: 59 d from Sun 2027-01-31 00:00 to Wed 2027-03-31 00:00 UTC, usually 31",
+        "      d; not every month has a 31st",
+    ]

@@ -39,3 +39,19 @@ def test_what_is_accepted_is_not_told():
 
 def test_it_looks_as_far_as_it_is_told():
     assert_proven(manifest("30 2 * * *", "Europe/Berlin"), start=NOW, days=100)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"days": -5}, "days must be 1 or more, such as 400; got -5"),
+        ({"days": 0}, "days must be 1 or more, such as 400; got 0"),
+        (
+            {"start": datetime(2027, 1, 1)},
+            r"start must be aware, such as .*; got datetime.datetime\(2027, 1, 1, 0, 0\)",
+        ),
+    ],
+)
+def test_a_time_that_is_none_is_refused(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        assert_proven(manifest("0 9 * * *"), **wrong)
