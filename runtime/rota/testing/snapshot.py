@@ -1,6 +1,7 @@
 """What will run when, as a text file beside the tests: in a pull request, a change of a schedule shows what it does."""
 
 import difflib
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -9,10 +10,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rota.argv import argv_text
-from rota.cli.times import FROM_DEPLOY, counts_from_deploy, spell_duration, spell_schedule
+from rota.cli.times import FROM_DEPLOY, counts_from_deploy, spell_schedule
 from rota.manifest import Job, Manifest
+from rota.occurrences import payload_of
 from rota.schedules import Schedule
 from rota.testing import options
+from rota.testing.spelling import spell_exactly, spell_execution
 
 SINCE = datetime(2027, 1, 1, tzinfo=UTC)
 """From when on occurrences are listed unless told otherwise: a fixed instant, or the file would change by itself."""
@@ -23,8 +26,8 @@ HOW = "pytest --rota-update"
 def assert_schedule_snapshot(
     manifest: Manifest, path: str | Path, *, since: datetime = SINCE, count: int = 3, update: bool | None = None
 ) -> None:
-    """Fails if what will run when is not what the file at `path` says: each job with its target, schedule, window, and
-    its next occurrences.
+    """Fails if what will run when is not what the file at `path` says: each job with its target, input, schedule,
+    window, next occurrences, and what else of its declaration decides how it runs, where that is not the default.
 
     `since`, aware, is from when on `count` occurrences are listed; a fixed instant, 2027 begins unless given.
     `pytest --rota-update` writes the file, and `update=True` does; a file that is not there fails without it.
@@ -72,6 +75,9 @@ def _said(job: Job[Any], since: datetime, count: int) -> Iterator[tuple[str, str
         yield "handler", job.handler
     kind = "endpoint" if job.endpoints else "queue"
     yield "target", f"{kind} {', '.join(target.name for target in job.targets)}"
+    if job.input is not None:
+        yield "input", json.dumps(payload_of(job), ensure_ascii=False)
+    yield from spell_execution(job)
     schedule = job.schedule
     if schedule is None:
         yield "schedule", "none: it runs when it is enqueued"
@@ -84,7 +90,7 @@ def _said(job: Job[Any], since: datetime, count: int) -> Iterator[tuple[str, str
     if job.catch_up != "all":
         yield "catch up", job.catch_up
     if job.start_deadline is not None:
-        yield "deadline", spell_duration(job.start_deadline)
+        yield "deadline", spell_exactly(job.start_deadline)
     if not job.enabled:
         yield "enabled", "no"
     if counts_from_deploy(schedule):
@@ -110,7 +116,7 @@ def _window(schedule: Schedule) -> Iterator[tuple[str, str]]:
         yield "excluding", f"{named.__module__}:{named.__qualname__}"
     for name, duration in (("jitter", schedule.jitter), ("flexible", schedule.flexible_window)):
         if duration is not None:
-            yield name, f"up to {spell_duration(duration)}"
+            yield name, f"up to {spell_exactly(duration)}"
 
 
 def _due(schedule: Schedule, since: datetime) -> Iterator[datetime]:
