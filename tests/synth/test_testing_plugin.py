@@ -110,6 +110,7 @@ def test_one_that_is_not_there_is_told_with_the_way_out(project: pytest.Pytester
     result = run(project, "--rota-manifest", "jbos:manifest")
     result.assert_outcomes(errors=1)
     assert "there is no module 'jbos'" in said(result)
+    assert "During handling of the above exception" not in said(result)
     assert 'rota_manifest = "shop.jobs:manifest"' in said(result)
 
 
@@ -241,6 +242,30 @@ def test_it_is_mine(rota_template, rota_templates):
     rota_template.resource_count_is("AWS::Scheduler::Schedule", 0)
     assert len(rota_templates) == 4
 """
+    )
+    run(project).assert_outcomes(passed=2)
+
+
+def test_endpoints_have_places_also_those_whose_every_server_is_asked(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        SYNTH
+        + """
+from rota_cdk.testing import synth
+
+def test_without_fixtures(rota_manifest):
+    for job in rota_manifest.jobs:
+        assert_scheduled(synth(rota_manifest), job)
+"""
+    )
+    change(project, "import Cron,", "import Cron, Endpoint, EveryServer,")
+    change(
+        project,
+        "    jobs=[",
+        """    jobs=[
+        Job(name="drop-caches", handler="shop:sync", target=[EveryServer(Endpoint(name="web")), Endpoint(name="cdn")],
+            schedule=Cron("@daily")),
+        Job(name="reload", handler="shop:sync", target=EveryServer(Endpoint(name="api")), schedule=Cron("@daily")),
+        Job(name="warm", handler="shop:sync", target=Endpoint(name="web"), schedule=Cron("@daily")),""",
     )
     run(project).assert_outcomes(passed=2)
 

@@ -39,15 +39,15 @@ def rota_app() -> App:
 
 @pytest.fixture(scope="session")
 def rota_stack(rota_app: App, rota_manifest: Manifest) -> Stack:
-    """The stack under test: one with nothing but a `Rota` of the manifest. Override it with your own."""
+    """The stack under test: one with nothing but a `Rota` of the manifest, whose endpoints have places that are made
+    up. Override it with your own."""
     from aws_cdk import Stack
 
-    from rota_cdk import Rota, UrlEndpoint
+    from rota_cdk import Rota
+    from rota_cdk.testing.stand_ins import stand_ins
 
     stack = Stack(rota_app, "Test")
-    # Where they really are, only the user's own stack knows.
-    endpoints = {endpoint.name: UrlEndpoint("https://example.com") for endpoint in rota_manifest.endpoints}
-    Rota(stack, "Jobs", manifest=rota_manifest, endpoints=endpoints)
+    Rota(stack, "Jobs", manifest=rota_manifest, endpoints=stand_ins(stack, rota_manifest))
     return stack
 
 

@@ -7,6 +7,7 @@ from rota.manifest import Manifest
 from rota.settings import DEFAULT_STAGE
 from rota_cdk.endpoints import Places
 from rota_cdk.rota import Rota
+from rota_cdk.testing.stand_ins import stand_ins
 from rota_cdk.validation import SchedulesWith
 
 
@@ -27,11 +28,12 @@ def synth(
     schedules_with: SchedulesWith = "rules",
     endpoints: Places | None = None,
 ) -> Template:
-    """The template of a stack with nothing but a `Rota` of `manifest`. Endpoints that it has may all be a
-    `UrlEndpoint` here.
+    """The template of a stack with nothing but a `Rota` of `manifest`. `endpoints` says where each endpoint is; places
+    that are made up unless given.
 
     Raises `SynthError` for what AWS would refuse, as the real synth does.
     """
     stack = new_stack()
-    Rota(stack, "Jobs", manifest=manifest, stage=stage, schedules_with=schedules_with, endpoints=endpoints)
+    places = stand_ins(stack, manifest) if endpoints is None else endpoints
+    Rota(stack, "Jobs", manifest=manifest, stage=stage, schedules_with=schedules_with, endpoints=places)
     return Template.from_stack(stack)

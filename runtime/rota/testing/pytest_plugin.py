@@ -67,11 +67,13 @@ def rota_manifest(request: pytest.FixtureRequest) -> Manifest:
     try:
         return load_manifest(where)
     except RotaError as error:
-        pytest.fail(
-            f'{error}\nsay where it is: rota_manifest = "shop.jobs:manifest" among pytest\'s settings, '
-            "or pytest --rota-manifest",
-            pytrace=False,
-        )
+        problem = str(error)
+    # Not where it is caught: pytest would print it once more, as what happened before.
+    pytest.fail(
+        f'{problem}\nsay where it is: rota_manifest = "shop.jobs:manifest" among pytest\'s settings, '
+        "or pytest --rota-manifest",
+        pytrace=False,
+    )
 
 
 @pytest.fixture
