@@ -103,7 +103,8 @@ def print_bill(found: Bill, count: int) -> None:
         console.print(f"{', '.join(jobs[:_NAMED])}{more}: {note}", style="dim")
     console.print(
         f"An estimate: list prices of {REGION} as known on {KNOWN_AT}, without free tiers; requests as counted for "
-        "docs/cost.md, of runs that come one at a time and last some seconds; "
+        "docs/cost.md, of runs that come one at a time and last some seconds; each job fired alone, though "
+        "Rota(together=...) may have one rule for several; "
         f"{_count(found.processes, 'worker process', 'es')}, asking each queue {POLLS_AN_HOUR} times an hour. "
         "Not in it: servers, retries, logs, alarms, load balancers, data transfer.",
         style="dim",

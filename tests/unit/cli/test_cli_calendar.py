@@ -53,6 +53,7 @@ def test_the_week_to_come_its_busiest_minutes_and_its_price(declared, run):
     assert rows["off"][:2] == ["rule", "0"]
     assert rows["polling"] == ["2", "queues", "0.11"]
     assert "1 worker process, asking each queue 180 times an hour" in lines[-1]
+    assert "each job fired alone, though Rota(together=...) may have one rule for several" in lines[-1]
     assert "post: endpoint: not counted but reckoned from docs/http.md; without the Lambda's time and polls" in lines
     assert "mail: enqueued: how often is not known, and not in the sum" in lines
 
