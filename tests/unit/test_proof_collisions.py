@@ -176,6 +176,7 @@ def test_by_jitter_any_job_may_meet_any_so_they_are_told_as_one():
     hourly = Cron("0 * * * *", jitter=timedelta(minutes=20))
     (finding,) = collisions(*(job(hourly, name, lock=db) for name in "abcd"), days=30)
     assert finding.jobs == ("a", "b", "c", "d")
+    assert finding.what.startswith("up to 3 starts of lock 'db'")
 
 
 LONGEST = 200

@@ -98,7 +98,7 @@ def _of_one_lock(key: str, limit: int, members: Sequence[Job[Any]], runs: Mappin
         meeting = meetings[() if by_chance else who]
         meeting.minutes.append(minute)
         meeting.members.update(who)
-        meeting.most = max(meeting.most, len(who))
+        meeting.counts.add(len(who))
     for meeting in meetings.values():
         yield _finding(key, limit, meeting, [members[place] for place in sorted(meeting.members)])
 
@@ -109,7 +109,7 @@ class _Meeting:
 
     minutes: "array[int]" = field(default_factory=lambda: array("i"))
     members: set[int] = field(default_factory=set)
-    most: int = 0
+    counts: set[int] = field(default_factory=set)
     """How many want a place at once."""
 
 
@@ -121,6 +121,8 @@ def _finding(key: str, limit: int, meeting: _Meeting, jobs: Sequence[Job[Any]]) 
         Moment(moment.astimezone(tz).replace(tzinfo=None), moment)
         for moment in map(datetime_of, meeting.minutes[:MOST])
     )
+    most = max(meeting.counts)
+    upto = "up to " if len(meeting.counts) > 1 else ""
     locks = {job.name: job.lock for job in jobs if job.lock}
     told = "; ".join(f"{name} {_overlap(lock)}" for name, lock in locks.items())
     hold = max(lock.hold_at_least for lock in locks.values())
@@ -133,9 +135,9 @@ def _finding(key: str, limit: int, meeting: _Meeting, jobs: Sequence[Job[Any]]) 
         zone=zone,
         moments=moments,
         count=len(meeting.minutes),
-        what=f"{meeting.most} starts of lock {key!r}, which has {limit} {'place' if limit == 1 else 'places'}{held}, "
+        what=f"{upto}{most} starts of lock {key!r}, which has {limit} {'place' if limit == 1 else 'places'}{held}, "
         f"{_when(moments, meeting.minutes, zone)}: {told}{unknown}",
-        instead=_instead(jobs, locks, meeting.most, limit),
+        instead=_instead(jobs, locks, most, limit),
     )
 
 
