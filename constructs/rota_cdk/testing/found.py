@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -38,14 +38,18 @@ class Found:
         return self.name.partition(".")[0]
 
 
-_KNOWN: WeakKeyDictionary[Template, tuple[Found, ...]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Template, Mapping[str, Sequence[Found]]] = WeakKeyDictionary()
 
 
-def found_in(template: Template) -> tuple[Found, ...]:
-    """All that a template has of rota's. It is read once: a template does not change, and to fetch a large one from
-    Node takes long."""
+def found_in(template: Template) -> Mapping[str, Sequence[Found]]:
+    """All that a template has of rota's, by the job. It is read once: a template does not change, and to fetch a large
+    one from Node takes long."""
     if template not in _KNOWN:
-        _KNOWN[template] = tuple(_read(template))
+        by_job: dict[str, list[Found]] = {}
+        for found in _read(template):
+            for job in found.messages:
+                by_job.setdefault(job, []).append(found)
+        _KNOWN[template] = by_job
     return _KNOWN[template]
 
 

@@ -33,9 +33,9 @@ def assert_scheduled(where: Where, job: Job[Any], *, stage: str | None = None) -
     if job.schedule is None:
         raise ValueError(f"job {job.name!r} has no schedule: nothing makes it due but who enqueues it")
     stack, templates = _templates(where, job)
-    named = [found for template in templates for found in found_in(template) if _is_meant(found, where, stage)]
-    mine = [found for found in named if job.name in found.messages]
-    problems = list(_problems(job, job.schedule, mine, stack)) if mine else [_missing(where, named)]
+    named = [found for template in templates for found in found_in(template).get(job.name, ())]
+    mine = [found for found in named if _is_meant(found, where, stage)]
+    problems = list(_problems(job, job.schedule, mine, stack)) if mine else [_missing(where, templates, stage)]
     if problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise AssertionError(f"job {job.name!r} is not scheduled as it is declared:\n{lines}")
@@ -56,9 +56,14 @@ def _is_meant(found: Found, where: Where, stage: str | None) -> bool:
     return stage is None or found.deployment.endswith(f"-{stage}")
 
 
-def _missing(where: Where, named: Sequence[Found]) -> str:
-    jobs = where.jobs if isinstance(where, Rota) else {name for found in named for name in found.messages}
-    there = ", ".join(map(repr, sorted(jobs)))
+def _missing(where: Where, templates: Sequence[Template], stage: str | None) -> str:
+    jobs = {
+        name
+        for template in templates
+        for name, those in found_in(template).items()
+        if any(_is_meant(found, where, stage) for found in those)
+    }
+    there = ", ".join(map(repr, sorted(where.jobs if isinstance(where, Rota) else jobs)))
     if there or isinstance(where, Rota):
         return f"no rule or schedule names it; there are those of {there or 'no job'}"
     return (
