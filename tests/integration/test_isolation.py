@@ -1,6 +1,7 @@
 """Handlers in processes of their own: real children, real signals."""
 
 import logging
+import multiprocessing.spawn
 import os
 import signal
 import subprocess
@@ -175,6 +176,13 @@ def test_a_handler_runs_in_the_main_thread_of_a_warm_child_with_its_payload_and_
     shop.call("no_payload")
     shop.call("tell")
     assert told(shop)["pid"] == first["pid"]
+
+
+def test_it_is_in_an_interpreter_though_its_server_is_none(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/usr/bin/env")  # as under uWSGI
+    monkeypatch.setattr(multiprocessing.spawn, "_python_exe", b"/usr/bin/env")
+    shop.call("tell", timeout=timedelta(minutes=1))
+    assert shop.wrote("told")
 
 
 def test_a_child_that_is_prepared_has_imported_the_handler_and_is_the_one_that_is_taken(shop: Shop) -> None:
@@ -412,7 +420,7 @@ def test_children_end_too_where_a_fork_of_their_killed_parent_lives_on(shop: Sho
         threading.Thread(target=call, args=["{module}:deaf"]).start()
         started()
         libc = __import__("ctypes").CDLL(None)
-        print(libc.fork(), flush=True)  # not os.fork: nobody closes the copies
+        __import__("os").write(1, b"%d\n" % libc.fork())  # not os.fork: nobody closes the copies
         time.sleep(60)
     """
     parent = subprocess.Popen(program(shop, rest), start_new_session=True, stdout=subprocess.PIPE)

@@ -10,12 +10,13 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from multiprocessing import Pipe, spawn
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
 from rota.errors import HandlerError, HandlerProcessError
 from rota.failures import Failure, IsolatedFailure
+from rota.interpreter import interpreter
 from rota.isolation.words import Call, Ended, Logged, StopWord
 from rota.manifest import Job
 from rota.run import Run, Stop
@@ -96,7 +97,7 @@ class Child:
         try:
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter
                 # -P: no module of the working directory stands before the standard library's.
-                [spawn.get_executable(), "-P", "-c", _BOOT, "rota-isolated-handler", *map(str, fds)],
+                [interpreter(), "-P", "-c", _BOOT, "rota-isolated-handler", *map(str, fds)],
                 stdin=subprocess.DEVNULL,
                 pass_fds=fds,
                 # The application may start its worker where it is imported; not in this process.
@@ -202,7 +203,7 @@ def _ready(word: Call) -> Child:
     child = Child()
     if not (child.give(_where()) and child.give(word)):
         child.kill()
-        raise _process_failure(f"handler's process could not be started: {spawn.get_executable()!s}")
+        raise _process_failure(f"handler's process could not be started: {interpreter()}")
     return child
 
 
