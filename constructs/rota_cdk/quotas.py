@@ -7,6 +7,8 @@ import jsii
 from aws_cdk import CfnResource, Stack, Stage, Token
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IConstruct, IValidation
 
@@ -93,18 +95,25 @@ def _by_stack(stage: Stage) -> list[tuple[Stack, _Resources]]:
 
 
 def _environment(stack: Stack) -> str:
-    """Where it is deployed to; stacks of which that is not known may go to different accounts."""
+    """Where it is deployed to; stacks of which that is not known may go to different accounts, but for shards, which
+    go where their stack does."""
+    if isinstance(stack, Shard):
+        stack = stack.home
     known = not Token.is_unresolved(stack.account) and not Token.is_unresolved(stack.region)
     return stack.environment if known else f"stack {stack.stack_name}"
 
 
 def _physical_name(resource: CfnResource) -> str | None:
-    """What a queue or a table is called, if it is. A Token passes: each stack may make another name of it."""
+    """What it is called, if it is one that rota names. A Token passes: each stack may make another name of it."""
     match resource:
         case sqs.CfnQueue():
             kind, name = "SQS queue", resource.queue_name
         case dynamodb.CfnTable():
             kind, name = "DynamoDB table", resource.table_name
+        case scheduler.CfnScheduleGroup():
+            kind, name = "schedule group", resource.name
+        case iam.CfnRole():
+            kind, name = "IAM role", resource.role_name
         case _:
             return None
     return None if name is None or Token.is_unresolved(name) else f"{kind} {name!r}"

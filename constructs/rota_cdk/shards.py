@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aws_cdk import CfnWaitConditionHandle, Environment, NestedStack, Stack, Token
 from constructs import Construct
@@ -61,6 +61,11 @@ LIMITS: Sequence[Limit[Wanted]] = (
 class Shard(Stack):
     """One of the stacks that jobs are spread over."""
 
+    def __init__(self, scope: Construct, id: str, *, home: Stack, **keywords: Any) -> None:  # noqa: A002 - CDK's word
+        super().__init__(scope, id, **keywords)
+        self.home = home
+        """The stack of all else, which goes to the same account and region, also where these are not known."""
+
 
 def make_shards(scope: Construct, shards: int) -> tuple[Stack, ...]:
     """The stacks `<stack>-Shard00of32`, of the account and region of `scope`'s stack, deployed after it.
@@ -78,6 +83,7 @@ def make_shards(scope: Construct, shards: int) -> tuple[Stack, ...]:
         shard = Shard(
             scope,
             id_,
+            home=home,
             stack_name=f"{home.stack_name}-{id_}",
             description=f"Jobs of {home.stack_name}, {index + 1} of {shards} shards",
             env=env,

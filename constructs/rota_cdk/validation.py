@@ -269,4 +269,4 @@ PHYSICAL_NAME: Sequence[Limit[tuple[str, str, int]]] = (
         ),
     ),
 )
-"""Of a queue or a table: its stacks, what it is called, and how many are called so."""
+"""Of a queue, a table, a schedule group or a role: its stacks, what it is called, and how many are called so."""

@@ -68,6 +68,14 @@ def test_stacks_of_one_account_and_region_share_the_bus(declare):
     assert "eu-west-2" not in str(raised.value)
 
 
+def test_shards_share_the_bus_of_their_stack_also_where_its_account_is_not_known(declare):
+    stack = _stack()
+    Rota(stack, "Jobs", manifest=Manifest(name="shop", jobs=_jobs(declare, 301)), shards=2)
+
+    with pytest.raises(RuntimeError, match="stack Shop0 has 301 EventBridge rules, and the default bus takes 300;"):
+        Template.from_stack(stack)
+
+
 def test_a_quota_that_aws_has_raised_is_told_in_the_context(declare):
     stack = _stack(context={"rota:rules-per-bus": 400})
     Rota(stack, "Jobs", manifest=Manifest(name="shop", jobs=_jobs(declare, 301)))

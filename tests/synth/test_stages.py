@@ -4,6 +4,8 @@ import json
 
 import pytest
 from aws_cdk import App, Aws, Environment, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Template
 
@@ -80,6 +82,29 @@ def test_the_same_stage_in_stacks_that_may_go_elsewhere_passes(shop, environment
         Rota(stack, "Jobs", manifest=shop)
 
     Template.from_stack(stacks[0])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda stack: scheduler.CfnScheduleGroup(stack, "Mine", name="nightly"),
+            "the schedule group 'nightly' 2 times",
+        ),
+        (
+            lambda stack: iam.CfnRole(stack, "Mine", role_name="nightly", assume_role_policy_document={}),
+            "the IAM role 'nightly' 2 times",
+        ),
+    ],
+)
+def test_two_schedule_groups_or_roles_of_one_name_are_refused(shop, make, message):
+    stacks = _stacks(HERE, HERE)
+    Rota(stacks[0], "Jobs", manifest=shop)
+    for stack in stacks:
+        make(stack)
+
+    with pytest.raises(RuntimeError, match=f"stack Shop0 with Shop1 makes {message}"):
+        Template.from_stack(stacks[0])
 
 
 def test_a_queue_named_by_a_token_may_have_another_name_in_each_stack(shop):
