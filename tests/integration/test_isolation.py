@@ -420,7 +420,7 @@ def test_children_end_too_where_a_fork_of_their_killed_parent_lives_on(shop: Sho
         threading.Thread(target=call, args=["{module}:deaf"]).start()
         started()
         libc = __import__("ctypes").CDLL(None)
-        __import__("os").write(1, b"%d\n" % libc.fork())  # not os.fork: nobody closes the copies
+        __import__("os").write(1, b"%d\\n" % libc.fork())  # not os.fork: nobody closes the copies
         time.sleep(60)
     """
     parent = subprocess.Popen(program(shop, rest), start_new_session=True, stdout=subprocess.PIPE)
