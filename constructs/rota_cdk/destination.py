@@ -9,6 +9,7 @@ from aws_cdk.region_info import RegionInfo
 from constructs import IDependable
 
 from rota.names import Names
+from rota_cdk.shards import Shard
 
 if TYPE_CHECKING:
     from rota_cdk.job_queue import JobQueue
@@ -20,7 +21,7 @@ class Destination:
 
     def __init__(self, queue: "JobQueue", stack: Stack) -> None:
         self._queue, self._home = queue, Stack.of(queue)
-        self._is_home = stack is self._home
+        self._stack, self._is_home = stack, stack is self._home
         self.names = queue.names
         """The physical names of the deployment."""
         if not self._is_home:
@@ -69,9 +70,10 @@ class Destination:
 
     @cached_property
     def group(self) -> str:
-        """What schedules lie in; made when the first one asks for it."""
-        group = schedule_group(self._home, self.names)
-        return group.ref if self._is_home else self.names.deployment
+        """What schedules lie in: made in the stack of all else, when the first one asks for it."""
+        if isinstance(self._stack, Shard):
+            return self.names.deployment
+        return schedule_group(self._stack, self.names).ref
 
     @cached_property
     def target(self) -> dict[str, Any]:

@@ -15,21 +15,37 @@ Jobs = tuple[Job[Any], ...]
 
 
 def groups(manifest: Manifest, together: Sequence[Sequence[str]]) -> tuple[Jobs, ...]:
-    """The jobs of `manifest` that have a schedule, in its order: those of each of `together` with the first of them,
-    any other by itself.
+    """The jobs of `manifest` that have a schedule, in its order: those of each of `together` in the order given there,
+    for what makes them due is called by the first of them; any other by itself.
 
-    Raises `SynthError` for a name that is none of these, or stands in two groups.
+    Raises `SynthError` for a name that is none of these, or stands in two groups, and for one that CDK cannot take.
     """
     validation.check(f"manifest {manifest.name!r}: together", [together], _GROUPS)
     scheduled = {job.name: job for job in manifest.jobs if job.schedule is not None}
     names = [name for group in together for name in group]
     validation.check(f"manifest {manifest.name!r}: together", (names, scheduled), _NAMES)
     first = {name: group[0] for group in together for name in group}
+    place = {name: number for number, name in enumerate(names)}
     found: dict[str, list[Job[Any]]] = {}
     for job in scheduled.values():
         found.setdefault(first.get(job.name, job.name), []).append(job)
-    return tuple(tuple(group) for group in found.values())
+    validation.check(f"manifest {manifest.name!r}", [group[0].name for group in found.values()], _IDS)
+    return tuple(tuple(sorted(group, key=lambda job: place.get(job.name, 0))) for group in found.values())
 
+
+_TAKEN = "constructor"
+
+_IDS: Sequence[Limit[list[str]]] = (
+    Limit(
+        lambda names: _TAKEN in names,
+        lambda _: (
+            f"job {_TAKEN!r} would be a construct of that name, and JavaScript, in which CDK is written, finds something "
+            "of its own under it in any object; give the job another name"
+        ),
+    ),
+)
+"""Of the jobs that give constructs their ids. Of all that an object of JavaScript has from the start, this is the one
+that a job may be called; the rest have upper case or underscores."""
 
 SEVERAL: Sequence[Limit[Jobs]] = (
     Limit(

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from aws_cdk import CfnResource
 from aws_cdk import cloudformation_include as include
 from constructs import Construct
 
@@ -39,3 +40,9 @@ class IncludedSchedules(include.CfnInclude):
             super().__init__(scope, id, template_file=str(template), preserve_logical_ids=False)
         self.count = len(resources)
         """How many schedules there are."""
+        self._many = {name: len(schedules) for name, schedules in jobs.items()}
+
+    def schedules(self, job: str) -> tuple[CfnResource, ...]:
+        """All of a job, in the order of its expressions."""
+        names = (job if ordinal == 1 else f"{job}.{ordinal}" for ordinal in range(1, self._many[job] + 1))
+        return tuple(self.get_resource(name) for name in names)

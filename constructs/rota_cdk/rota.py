@@ -5,7 +5,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from aws_cdk import Stack
+from aws_cdk import CfnResource, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -25,6 +25,7 @@ from rota.settings import (
 )
 from rota.targets import TRIGGER
 from rota_cdk import alarms, cross_stack, due_together, rota_limits, trigger_limits, validation
+from rota_cdk.destination import schedule_group
 from rota_cdk.endpoints import Places
 from rota_cdk.fanout_trigger import FanoutTrigger
 from rota_cdk.job_queue import JobQueue
@@ -152,7 +153,13 @@ class Rota(Construct):
         for job in manifest.jobs:
             if trigger is not None and job.endpoints:
                 trigger.check(job)  # also what is enqueued alone
-        self.jobs: Mapping[str, Construct] = ScheduledJobs(
+        if self.shards:
+            # Whether a schedule needs them now or not: this stack is deployed before the shards, and must not take from
+            # their schedules what they still need. Scheduler deletes what lies in a group with the group.
+            schedule_group(Stack.of(self), Names(manifest.name, stage))
+            for queue in self._with_trigger.values():
+                queue.schedule_role  # noqa: B018 - made when it is asked for
+        self._jobs = ScheduledJobs(
             self,
             due,
             queues=self.queues,
@@ -161,9 +168,10 @@ class Rota(Construct):
             schedules_with=schedules_with,
             shards=self.shards,
         )
-        """The jobs that have a schedule, by name, each a construct of its own, to be tagged, acknowledged or
-        overridden: a `ScheduledJob`; of what is a schedule in a shard, the first `CfnSchedule`. Those that are due
-        together share one."""
+        self.jobs: Mapping[str, Construct] = self._jobs
+        """The jobs that have a schedule, by name, each a construct of its own, to be tagged or acknowledged: a
+        `ScheduledJob`; of what is a schedule in a shard, the first `CfnSchedule`. Those that are due together share
+        one."""
         self.settings = Settings(
             manifest=manifest.name,
             stage=stage,
@@ -188,6 +196,11 @@ class Rota(Construct):
     def _with_trigger(self) -> dict[str, JobQueue]:
         """Every queue by its name, the trigger's too."""
         return {**self.queues} | ({TRIGGER.name: self.trigger.queue} if self.trigger else {})
+
+    def resources(self, job: str) -> tuple[CfnResource, ...]:
+        """The rules (`CfnRule`) or schedules (`CfnSchedule`) of a job, by its name: for `add_property_override`, with
+        shards and without. Raises `KeyError` for a job that has no schedule."""
+        return self._jobs.resources(job)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -1,16 +1,17 @@
 """A job's schedule, made on AWS."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws_cdk import Annotations, CfnResource
 from aws_cdk import aws_events as events
+from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from rota.manifest import Job
 from rota_cdk.due import Due
 from rota_cdk.fanout_trigger import FanoutTrigger
-from rota_cdk.included import SCHEDULE
 from rota_cdk.job_queue import JobQueue
 from rota_cdk.run_ledger import RunLedger
 from rota_cdk.validation import SchedulesWith
@@ -68,7 +69,7 @@ class ScheduledJob(Construct):
         """The declarations: one, or those that are due together."""
         self.rules: tuple[events.CfnRule, ...] = ()
         """The rules, or none where there are schedules."""
-        self.schedules: tuple[CfnResource, ...] = ()
+        self.schedules: tuple[scheduler.CfnSchedule, ...] = ()
         """The schedules, or none where there are rules."""
         destination = due.queue.seen_from(scope)
         # Of two names: CloudFormation lets no resource become one of another type.
@@ -79,10 +80,10 @@ class ScheduledJob(Construct):
             )
         else:
             self.schedules = tuple(
-                CfnResource(self, _numbered("Schedule", ordinal), type=SCHEDULE, properties=said)
+                scheduler.CfnSchedule(self, _numbered("Schedule", ordinal), **_in_python(said))
                 for ordinal, said in enumerate(due.schedules(destination), start=1)
             )
-        made = self.rules + self.schedules
+        made: tuple[CfnResource, ...] = self.rules + self.schedules
         self.node.default_child = made[0]
         if needed := destination.rules_need if due.is_rule else destination.schedules_need:
             for each in made:
@@ -98,3 +99,15 @@ class ScheduledJob(Construct):
 
 def _numbered(id: str, ordinal: int) -> str:  # noqa: A002 - CDK's word
     return id if ordinal == 1 else f"{id}{ordinal}"
+
+
+def _in_python(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Properties as CDK for Python takes them: `ScheduleExpression` is `schedule_expression`, and what is within
+    them as jsii calls it, `roleArn`."""
+    return {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(): _in_jsii(value) for name, value in said.items()}
+
+
+def _in_jsii(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {name[0].lower() + name[1:]: _in_jsii(each) for name, each in value.items()}

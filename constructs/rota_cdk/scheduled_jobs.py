@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-from aws_cdk import Stack
+from aws_cdk import CfnResource, Stack
 from constructs import Construct
 
 from rota.manifest import Job
@@ -18,6 +18,8 @@ from rota_cdk.run_ledger import RunLedger
 from rota_cdk.scheduled_job import ScheduledJob
 from rota_cdk.shards import shard_of
 from rota_cdk.validation import SchedulesWith
+
+T = TypeVar("T")
 
 
 class ScheduledJobs(Mapping[str, Construct]):
@@ -35,6 +37,7 @@ class ScheduledJobs(Mapping[str, Construct]):
         shards: Sequence[Stack],
     ) -> None:
         self._found: dict[str, Callable[[], Construct]] = {}
+        self._resources: dict[str, Callable[[], tuple[CfnResource, ...]]] = {}
         schedules: dict[Stack, dict[str, list[dict[str, Any]]]] = defaultdict(dict)
         rules: dict[Stack, Construct] = {}
         for jobs in groups:
@@ -54,14 +57,23 @@ class ScheduledJobs(Mapping[str, Construct]):
                 )
                 made = ScheduledJob(place, name, job=jobs, **given)
                 self._found |= {job.name: partial(_itself, made) for job in jobs}
+                self._resources |= {job.name: partial(_itself, made.rules + made.schedules) for job in jobs}
             else:
                 due = Due(name, jobs, **given)
                 schedules[shard][name] = due.schedules(due.queue.seen_from(shard))
                 self._found |= {job.name: partial(self._included, shard, name) for job in jobs}
+                self._resources |= {job.name: partial(self._all_included, shard, name) for job in jobs}
         self._schedules = {shard: IncludedSchedules(shard, "Schedules", jobs=each) for shard, each in schedules.items()}
+
+    def resources(self, name: str) -> tuple[CfnResource, ...]:
+        """The rules or the schedules of a job. Raises `KeyError` as `[]` does."""
+        return self._resources[name]()
 
     def _included(self, shard: Stack, name: str) -> Construct:
         return self._schedules[shard].get_resource(name)
+
+    def _all_included(self, shard: Stack, name: str) -> tuple[CfnResource, ...]:
+        return self._schedules[shard].schedules(name)
 
     def __getitem__(self, name: str) -> Construct:
         """Raises `KeyError` for a job without a schedule, or that there is not."""
@@ -76,5 +88,5 @@ class ScheduledJobs(Mapping[str, Construct]):
         return len(self._found)
 
 
-def _itself(made: Construct) -> Construct:
+def _itself(made: T) -> T:
     return made

@@ -10,6 +10,8 @@ from aws_cdk import AssetHashType, Stage
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from rota import __version__
+
 HANDLER = "rota.trigger.function.handler"
 
 MODULES = (
@@ -51,10 +53,11 @@ def code(scope: Construct) -> lambda_.AssetCode:
 
 def read(package: Traversable) -> Mapping[str, bytes]:
     """The files by their paths, in their order. `package` is the folder of `rota`, wherever it is installed."""
-    found = {}
-    for module in MODULES:
+    # Of rota itself the version, which requests tell: what users import of it is not there.
+    found = {"rota/__init__.py": f'__version__ = "{__version__}"\n'.encode()}
+    for module in MODULES[1:]:
         parts = module.split(".")[1:]
-        place = package.joinpath(*parts) if parts else package
+        place = package.joinpath(*parts)
         is_package = place.is_dir()
         source = place.joinpath("__init__.py") if is_package else package.joinpath(*parts[:-1], f"{parts[-1]}.py")
         found["/".join(["rota", *parts]) + ("/__init__.py" if is_package else ".py")] = source.read_bytes()
