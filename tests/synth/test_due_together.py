@@ -215,4 +215,4 @@ def test_the_settings_tell_which_jobs_a_rule_makes_due(stack, together, as_json,
     made = together([["c", "a"]], a=None, b=None, c=None)
 
     assert made.settings.together == (("c", "a"),)
-    assert set(due(as_json(stack), "Events::Rule")) == {"shop-default.a", "shop-default.b"}
+    assert set(due(as_json(stack), "Events::Rule")) == {"shop-default.c", "shop-default.b"}
