@@ -39,8 +39,8 @@ _IDS: Sequence[Limit[list[str]]] = (
     Limit(
         lambda names: _TAKEN in names,
         lambda _: (
-            f"job {_TAKEN!r} would be a construct of that name, and JavaScript, in which CDK is written, finds something "
-            "of its own under it in any object; give the job another name"
+            f"job {_TAKEN!r} would be a construct of that name, and JavaScript, in which CDK is written, finds "
+            "something of its own under it in any object; give the job another name"
         ),
     ),
 )

@@ -10,7 +10,7 @@ from aws_cdk.assertions import Template
 
 from rota import Cron, Manifest, Queue
 from rota_cdk import JobQueue, Rota, ScheduledJob, SynthError
-from rota_cdk.testing import synth
+from rota_cdk.testing import assert_scheduled, synth
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,29 @@ def test_a_description_too_long_for_eventbridge_names_the_job(declare):
 
     with pytest.raises(SynthError, match=r"job 'close-books': its description has 513 characters, .* takes 512"):
         synth(Manifest(name="shop", jobs=jobs))
+
+
+@pytest.mark.parametrize("shards", [None, 2])
+@pytest.mark.parametrize("schedules_with", ["rules", "scheduler"])
+def test_a_job_whose_name_cdk_cannot_take_is_refused_and_not_lost(declare, schedules_with, shards):
+    jobs = [declare("constructor", Cron("0 2 * * *")), *_jobs(declare, 1)]
+
+    message = "manifest 'shop': job 'constructor' would be a construct of that name, and JavaScript.*another name"
+    with pytest.raises(SynthError, match=message):
+        Rota(_stack(), "Jobs", manifest=Manifest(name="shop", jobs=jobs), schedules_with=schedules_with, shards=shards)
+
+
+@pytest.mark.parametrize("shards", [None, 2])
+def test_a_job_that_is_no_construct_has_any_name(declare, shards):
+    jobs = [
+        declare("constructor"),
+        declare("is-prototype-of", Cron("0 2 * * *")),
+        declare("valueof", Cron("0 2 * * *")),
+    ]
+    rota = Rota(_stack(), "Jobs", manifest=Manifest(name="shop", jobs=jobs), schedules_with="scheduler", shards=shards)
+
+    for job in jobs[1:]:
+        assert_scheduled(rota, job)
 
 
 def test_schedules_with_something_else_is_refused(shop):
