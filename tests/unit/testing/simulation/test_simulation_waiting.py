@@ -149,7 +149,7 @@ outages = st.lists(st.tuples(st.integers(0, 96), st.integers(1, 400)), max_size=
     every=st.integers(30, 600),
     takes=st.integers(0, 60 * 24 * 9),
     concurrency=st.integers(1, 2),
-    lock=st.sampled_from([None, Lock(), Lock(overlap="wait"), Lock(overlap="cancel_running")]),
+    lock=st.sampled_from([None, Lock(), Lock(overlap="cancel_running")]),
 )
 def test_every_occurrence_has_a_run_for_each_of_its_targets(
     outages: list[tuple[int, int]], every: int, takes: int, concurrency: int, lock: Lock | None
