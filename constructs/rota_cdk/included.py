@@ -10,9 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from aws_cdk import CfnResource
+from aws_cdk import CfnResource, Stack
 from aws_cdk import cloudformation_include as include
 from constructs import Construct
+
+from rota_cdk.stack_limits import MAX_TEMPLATE
 
 SCHEDULE = "AWS::Scheduler::Schedule"
 
@@ -33,14 +35,28 @@ class IncludedSchedules(include.CfnInclude):
             # CDK does so for what it makes itself; `cdk diff` names by it what is there no longer.
             for name, resource in resources.items():
                 resource["Metadata"] = {"aws:cdk:path": f"{scope.node.path}/{id}/{name}"}
+        written = json.dumps({"Resources": resources})
         with TemporaryDirectory() as folder:
             template = Path(folder, "schedules.json")
-            template.write_text(json.dumps({"Resources": resources}), encoding="utf-8")
+            template.write_text(written, encoding="utf-8")
             # Logical ids are not kept, so that what stands there may be a name: CDK makes logical ids of the paths.
             super().__init__(scope, id, template_file=str(template), preserve_logical_ids=False)
         self.count = len(resources)
         """How many schedules there are."""
+        self.size = len(written)
+        """Bytes that they come to in the template of their stack, about."""
+        if self.size > MAX_TEMPLATE / 2:  # for it takes time
+            self.size = self._exactly(resources)
         self._many = {name: len(schedules) for name, schedules in jobs.items()}
+
+    def _exactly(self, resources: Mapping[str, Any]) -> int:
+        """With Tokens resolved, and written as CDK does."""
+        resolved = Stack.of(self).resolve({"Resources": resources})
+        if self.node.try_get_context("@aws-cdk/core:suppressTemplateIndentation"):
+            written = json.dumps(resolved, separators=(",", ":"), ensure_ascii=False)
+        else:
+            written = json.dumps(resolved, indent=1, ensure_ascii=False)
+        return len(written.encode())
 
     def schedules(self, job: str) -> tuple[CfnResource, ...]:
         """All of a job, in the order of its expressions."""

@@ -12,14 +12,16 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IConstruct, IValidation
 
-from rota_cdk import policies, validation
-from rota_cdk.included import IncludedSchedules
-from rota_cdk.shards import Shard
+from rota_cdk import policies, stack_limits, validation
+from rota_cdk.included import SCHEDULE, IncludedSchedules
+from rota_cdk.shards import Shard, has_shards
+from rota_cdk.stack_limits import Held
 
 RULES_CONTEXT = "rota:rules-per-bus"
 """The context value that says how many rules an account has by now, where AWS has raised its quota."""
 
 _ID = "RotaQuotas"
+_DUE = ("AWS::Events::Rule", SCHEDULE)
 
 
 def watch(scope: Construct) -> None:
@@ -41,10 +43,7 @@ class _Quotas:
         named: dict[tuple[str, str], list[str]] = {}  # the stacks of each physical name in an environment
         for stack, resources in _by_stack(self._stage):
             name = stack.stack_name
-            count = len(resources.found) + resources.included
-            found += validation.problems(
-                (name, count), validation.SHARD if isinstance(stack, Shard) else validation.STACK
-            )
+            found += _of_one(stack, resources)
             found += policies.problems(stack, resources.found)
             environment = _environment(stack)
             for physical_name in filter(None, map(_physical_name, resources.found)):
@@ -70,6 +69,8 @@ class _Resources:
     found: list[CfnResource] = field(default_factory=list)
     included: int = 0
     """How many more there are: schedules of jobs in shards, too many to be fetched from Node."""
+    size: int = 0
+    """Bytes of those in the template."""
 
 
 def _by_stack(stage: Stage) -> list[tuple[Stack, _Resources]]:
@@ -82,6 +83,7 @@ def _by_stack(stage: Stage) -> list[tuple[Stack, _Resources]]:
                 continue
             if isinstance(child, IncludedSchedules):
                 resources.included += child.count
+                resources.size += child.size
             elif isinstance(child, Stack):
                 owned.append((child, _Resources()))
                 walk(child, owned[-1][1])
@@ -92,6 +94,17 @@ def _by_stack(stage: Stage) -> list[tuple[Stack, _Resources]]:
 
     walk(stage, _Resources())
     return owned
+
+
+def _of_one(stack: Stack, resources: _Resources) -> list[str]:
+    """The problems of a stack by itself."""
+    count = len(resources.found) + resources.included
+    if isinstance(stack, Shard):
+        return validation.problems(Held(stack.stack_name, count, size=resources.size), stack_limits.SHARD)
+    if count <= stack_limits.MAX_RESOURCES:
+        return []  # before each of them is asked for its type, which is a call
+    jobs = 0 if has_shards(stack) else sum(each.cfn_resource_type in _DUE for each in resources.found)
+    return validation.problems(Held(stack.stack_name, count, jobs), stack_limits.STACK)
 
 
 def _environment(stack: Stack) -> str:

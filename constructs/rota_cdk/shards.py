@@ -18,6 +18,11 @@ def shard_of(job: str, shards: int) -> int:
     return int.from_bytes(hashlib.sha256(job.encode()).digest()[:8]) % shards
 
 
+def has_shards(stack: Stack) -> bool:
+    """Whether jobs of it are spread over shards."""
+    return stack.node.try_find_child(_MADE) is not None
+
+
 class Wanted(NamedTuple):
     """What is asked of a stack."""
 
@@ -49,7 +54,7 @@ LIMITS: Sequence[Limit[Wanted]] = (
         ),
     ),
     Limit(
-        lambda wanted: wanted.home.node.try_find_child(_MADE) is not None,
+        lambda wanted: has_shards(wanted.home),
         lambda wanted: (
             f"stack {wanted.home.stack_name} has a Rota with shards already, and theirs would have the same names; put "
             "this one into a stack of its own"

@@ -3,7 +3,6 @@
 A message says what was got, and the way out. Values that are known only at deploy (unresolved Tokens) pass.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,10 +34,6 @@ MAX_INPUT = 256 * 1024
 MAX_SETTINGS = 8 * 1024
 """Bytes in an SSM parameter of the advanced tier.
 https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html"""
-MAX_RESOURCES = 500
-"""In a stack. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
-MAX_IN_SHARD = 490
-"""Room is left for what people put there themselves."""
 MAX_RULES = 300
 MAX_RULES_IN = {"af-south-1": 100, "eu-south-1": 100}
 """On the default bus of an account and region, unless AWS has raised it.
@@ -211,29 +206,6 @@ SETTINGS: Sequence[Limit[str]] = (
         ),
     ),
 )
-
-STACK: Sequence[Limit[tuple[str, int]]] = (
-    Limit(
-        lambda given: given[1] > MAX_RESOURCES,
-        lambda given: (
-            f"stack {given[0]} has {given[1]} resources, and CloudFormation takes {MAX_RESOURCES}; spread jobs over "
-            f"stacks of their own, Rota(shards={2 ** math.ceil(math.log2(given[1] / 200))})"
-        ),
-    ),
-)
-"""Of a stack: its name and how many resources it has."""
-
-SHARD: Sequence[Limit[tuple[str, int]]] = (
-    Limit(
-        lambda given: given[1] > MAX_IN_SHARD,
-        lambda given: (
-            f"stack {given[0]} has {given[1]} resources, and rota puts {MAX_IN_SHARD} into one, of the {MAX_RESOURCES} "
-            "that CloudFormation takes; give more shards, twice as many say, and read what that moves in "
-            "docs/how-to/ten-thousand-jobs.md"
-        ),
-    ),
-)
-"""Of a stack that jobs are spread over: its name and how many resources it has."""
 
 QUEUE_POLICY: Sequence[Limit[tuple[str, int, int]]] = (
     Limit(

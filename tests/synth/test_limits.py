@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
-from aws_cdk import App, Environment, Stack
+from aws_cdk import App, CfnWaitConditionHandle, Environment, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
@@ -88,6 +88,26 @@ def test_501_resources_in_a_stack_are_refused_with_the_way_out(declare):
     Rota(stack, "Jobs", manifest=Manifest(name="shop", jobs=_jobs(declare, 495)), schedules_with="scheduler")
 
     with pytest.raises(RuntimeError, match=r"stack Shop0 has 5\d\d resources, .* takes 500; .*shards=4\)"):
+        Template.from_stack(stack)
+
+
+def _fill(stack, count):
+    for number in range(count):
+        CfnWaitConditionHandle(stack, f"Mine{number}")
+
+
+@pytest.mark.parametrize(
+    ("fill", "shards", "jobs"),
+    [(501, None, 0), (501, 2, 1), (501, None, 1)],
+    ids=["without a job", "jobs in shards", "too full without its jobs"],
+)
+def test_shards_are_the_way_out_only_where_they_take_jobs_away(declare, fill, shards, jobs):
+    stack = _stack()
+    _fill(stack, fill)
+    manifest = Manifest(name="shop", jobs=_jobs(declare, jobs) or [declare("enqueued")])
+    Rota(stack, "Jobs", manifest=manifest, shards=shards)
+
+    with pytest.raises(RuntimeError, match=r"stack Shop0 has 5\d\d resources, .*; put some of them into another stack"):
         Template.from_stack(stack)
 
 

@@ -1,6 +1,9 @@
 """Jobs spread over stacks of their own."""
 
 import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from aws_cdk import App, Environment, NestedStack, Stack, Stage, Tags
@@ -15,6 +18,13 @@ from rota_cdk.shards import shard_of
 from rota_cdk.testing import assert_scheduled, new_app
 
 JOB = st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,8}){0,3}", fullmatch=True)
+
+
+@dataclass(frozen=True)
+class Text:
+    text: str
+
+
 KINDS = ("AWS::Scheduler::Schedule", "AWS::Events::Rule")
 
 
@@ -179,6 +189,25 @@ def test_too_many_in_a_shard_are_told_with_the_way_out(spread):
         RuntimeError, match=r"Shop-Shard00of1 has 491 resources, and rota puts 490 into one.*more shards"
     ):
         spread([f"job-{number}" for number in range(490)], shards=1)
+
+
+@pytest.mark.parametrize("env", [None, Environment(account="123456789012", region="eu-west-1")])
+def test_the_size_of_a_template_is_told_as_it_is_written_before_cloudformation_refuses_it(declare, env):
+    def spread(length):
+        app = new_app()
+        jobs = [
+            declare(f"job-{number}", Cron("0 2 * * *"), payload=Text, input=Text("x" * length)) for number in range(250)
+        ]
+        manifest = Manifest(name="shop", jobs=jobs)
+        Rota(Stack(app, "Shop", env=env), "Jobs", manifest=manifest, schedules_with="scheduler", shards=1)
+        return app.synth().get_stack_by_name("Shop-Shard00of1").template_full_path
+
+    fits = Path(spread(2000)).stat().st_size
+    assert 500_000 < fits < 1_000_000
+    with pytest.raises(RuntimeError, match=r"the template of stack Shop-Shard00of1 has about \d+ bytes.*in S3") as told:
+        spread(4000)
+    about = int(re.search(r"about (\d+) bytes", str(told.value))[1])
+    assert about == pytest.approx(fits + 250 * 2000, rel=0.02)
 
 
 @pytest.mark.parametrize("shards", [0, -1, 1000, True, "32"])

@@ -1,5 +1,7 @@
 """Ten thousand jobs: each one can still be found, tagged, acknowledged and tested."""
 
+import json
+
 import pytest
 from aws_cdk import Acknowledgment, Stack, Tags, Validations
 from aws_cdk import aws_events as events
@@ -40,6 +42,7 @@ def test_all_of_them_are_there_none_of_the_stacks_is_full_and_each_fits_a_templa
     assert len(made) == 10_010
     assert len({found["Properties"]["Name"] for found in made}) == 10_010
     assert max(len(template["Resources"]) for template in templates) < 400
+    assert max(len(json.dumps(template, indent=1).encode()) for template in templates) < 400_000
     assert len(rota.jobs) == 10_000
 
 
