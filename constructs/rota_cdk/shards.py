@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from aws_cdk import CfnWaitConditionHandle, Environment, NestedStack, Stack, Token
+from aws_cdk import CfnWaitConditionHandle, Environment, IStackSynthesizer, NestedStack, Stack, Token
 from constructs import Construct
 
 from rota.names import MAX_SHARDED, MAX_SHARDS, Names
+from rota_cdk import validation
 from rota_cdk.validation import Limit
 
 _MADE = "RotaShards"
@@ -80,6 +81,7 @@ def make_shards(scope: Construct, shards: int) -> tuple[Stack, ...]:
     """
     home = Stack.of(scope)
     Construct(home, _MADE)
+    synthesizer = _synthesizer(home)
     env = Environment(account=_known(home.account), region=_known(home.region))
     width = max(2, len(str(shards - 1)))
     made = []
@@ -92,6 +94,7 @@ def make_shards(scope: Construct, shards: int) -> tuple[Stack, ...]:
             stack_name=f"{home.stack_name}-{id_}",
             description=f"Jobs of {home.stack_name}, {index + 1} of {shards} shards",
             env=env,
+            synthesizer=synthesizer,
             termination_protection=home.termination_protection,
         )
         # Of where a job's construct was made, which would be here and not where the user declared it.
@@ -101,6 +104,25 @@ def make_shards(scope: Construct, shards: int) -> tuple[Stack, ...]:
         CfnWaitConditionHandle(shard, "Shard")
         made.append(shard)
     return tuple(made)
+
+
+_SYNTHESIZER: Sequence[Limit[IStackSynthesizer]] = (
+    Limit(
+        lambda synthesizer: not hasattr(synthesizer, "reusable_bind"),
+        lambda synthesizer: (
+            f"its synthesizer is of {type(synthesizer).__name__}, which CDK lets one stack have, and shards need the "
+            "same; give one that has reusable_bind, such as DefaultStackSynthesizer(...)"
+        ),
+    ),
+)
+
+
+def _synthesizer(home: Stack) -> IStackSynthesizer | None:
+    """What was given to `home` or to the app, as it was given; None for what CDK itself made, and makes again."""
+    synthesizer = home.synthesizer
+    validation.check(f"stack {home.stack_name}", synthesizer, _SYNTHESIZER)
+    # CDK binds a copy of what it is given, and only what is bound, CDK's own, knows its qualifier.
+    return None if synthesizer.bootstrap_qualifier else synthesizer
 
 
 def _known(value: str) -> str | None:

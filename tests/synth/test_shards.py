@@ -5,8 +5,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import jsii
 import pytest
-from aws_cdk import App, Environment, NestedStack, Stack, Stage, Tags
+from aws_cdk import App, DefaultStackSynthesizer, Environment, IStackSynthesizer, NestedStack, Stack, Stage, Tags
 from aws_cdk.assertions import Template
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,8 +51,7 @@ def spread(declare):
 
 
 @given(JOB, st.integers(1, 999))
-def test_the_shard_of_a_job_follows_from_its_name_alone(job, shards):
-    assert shard_of(job, shards) == shard_of(job, shards)
+def test_every_job_is_in_one_of_the_shards(job, shards):
     assert 0 <= shard_of(job, shards) < shards
 
 
@@ -173,6 +173,40 @@ def test_shards_are_deployed_after_their_stack_to_the_same_place_with_its_tags(d
         assert each.environment.name == "aws://123456789012/eu-west-1"
         assert each.tags == {"team": "books"}
         assert each.termination_protection
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda: (App(), DefaultStackSynthesizer(qualifier="books")),
+        lambda: (App(default_stack_synthesizer=DefaultStackSynthesizer(qualifier="books")), None),
+        lambda: (App(context={"@aws-cdk/core:bootstrapQualifier": "books"}), None),
+    ],
+    ids=["of the stack", "of the app", "in the context"],
+)
+def test_shards_are_bootstrapped_as_their_stack_is(declare, given):
+    app, synthesizer = given()
+    stack = Stack(app, "Shop", synthesizer=synthesizer)
+    Rota(stack, "Jobs", manifest=Manifest(name="shop", jobs=[declare("a", Cron("0 2 * * *"))]), shards=2)
+
+    made = app.synth().stacks
+    assert [each.bootstrap_stack_version_ssm_parameter for each in made] == ["/cdk-bootstrap/books/version"] * 3
+
+
+@jsii.implements(IStackSynthesizer)
+class OfOneStack:
+    bootstrap_qualifier = None
+
+    def bind(self, stack):
+        self.stack = stack
+
+
+def test_a_synthesizer_that_only_one_stack_may_have_is_refused_with_the_way_out(declare):
+    stack = Stack(new_app(), "Shop", synthesizer=OfOneStack())
+    manifest = Manifest(name="shop", jobs=[declare("a", Cron("0 2 * * *"))])
+
+    with pytest.raises(SynthError, match=r"stack Shop: its synthesizer is of OfOneStack, .* DefaultStackSynthesizer"):
+        Rota(stack, "Jobs", manifest=manifest, shards=2)
 
 
 def test_another_number_of_shards_makes_other_stacks_and_other_names(spread):
