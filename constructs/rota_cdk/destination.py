@@ -9,7 +9,6 @@ from aws_cdk.region_info import RegionInfo
 from constructs import IDependable
 
 from rota.names import Names
-from rota_cdk.shards import Shard
 
 if TYPE_CHECKING:
     from rota_cdk.job_queue import JobQueue
@@ -70,10 +69,10 @@ class Destination:
 
     @cached_property
     def group(self) -> str:
-        """What schedules lie in: made in the stack of all else, when the first one asks for it."""
-        if isinstance(self._stack, Shard):
-            return self.names.deployment
-        return schedule_group(self._stack, self.names).ref
+        """What schedules lie in; made when the first one asks for it, in the one stack that has it."""
+        owner = self._queue.group_stack
+        group = schedule_group(owner, self.names)
+        return group.ref if self._stack is owner else self.names.deployment
 
     @cached_property
     def target(self) -> dict[str, Any]:

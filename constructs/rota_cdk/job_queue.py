@@ -80,6 +80,8 @@ class JobQueue(Construct):
         self.encryption_key = encryption_key
         """The customer-managed key, or None for SSE-SQS."""
         self._seen: dict[Construct, Destination] = {}
+        self.group_stack = Stack.of(self)
+        """The stack that has the group of the deployment's schedules: one, or there would be two groups of a name."""
         self.dead_letters = self._sqs_queue("DeadLetters", name=self.names.dead_letters(queue.name))
         self.undelivered = self._sqs_queue("Undelivered", name=self.names.undelivered(queue.name))
         self.sqs_queue = self._sqs_queue(

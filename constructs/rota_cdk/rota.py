@@ -153,12 +153,14 @@ class Rota(Construct):
         for job in manifest.jobs:
             if trigger is not None and job.endpoints:
                 trigger.check(job)  # also what is enqueued alone
-        if self.shards:
-            # Whether a schedule needs them now or not: this stack is deployed before the shards, and must not take from
-            # their schedules what they still need. Scheduler deletes what lies in a group with the group.
-            schedule_group(Stack.of(self), Names(manifest.name, stage))
-            for queue in self._with_trigger.values():
+        for queue in self._with_trigger.values():
+            queue.group_stack = Stack.of(self)
+            if self.shards or Stack.of(queue) is not Stack.of(self):
+                # Whether a schedule needs it now or not: that stack is deployed first, and must not take from schedules
+                # what they still need. Scheduler deletes what lies in a group with the group.
                 queue.schedule_role  # noqa: B018 - made when it is asked for
+        if self.shards:
+            schedule_group(Stack.of(self), Names(manifest.name, stage))
         self._jobs = ScheduledJobs(
             self,
             due,

@@ -4,7 +4,15 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from aws_cdk import CfnWaitConditionHandle, Environment, IStackSynthesizer, NestedStack, Stack, Token
+from aws_cdk import (
+    CfnWaitConditionHandle,
+    Environment,
+    IStackSynthesizer,
+    LegacyStackSynthesizer,
+    NestedStack,
+    Stack,
+    Token,
+)
 from constructs import Construct
 
 from rota.names import MAX_SHARDED, MAX_SHARDS, Names
@@ -121,6 +129,8 @@ def _synthesizer(home: Stack) -> IStackSynthesizer | None:
     """What was given to `home` or to the app, as it was given; None for what CDK itself made, and makes again."""
     synthesizer = home.synthesizer
     validation.check(f"stack {home.stack_name}", synthesizer, _SYNTHESIZER)
+    if isinstance(synthesizer, LegacyStackSynthesizer):
+        return LegacyStackSynthesizer()  # which holds nothing, and does not say who made it
     # CDK binds a copy of what it is given, and only what is bound, CDK's own, knows its qualifier.
     return None if synthesizer.bootstrap_qualifier else synthesizer
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from rota import exclusion
 from rota.clock import Clock
-from rota.envelope import Envelope, instant_text
-from rota.errors import ScheduleError
+from rota.envelope import Envelope, instant_text, occurrence_run
 from rota.leases import lease_of
 from rota.ledger import Claim, Ledger
 from rota.ledger.ledger import Answer, server_name
@@ -22,8 +21,8 @@ from rota.verdicts import Acknowledge, SendAgain, Verdict, dead, fitting
 from rota.windows import spread
 
 LATE = timedelta(minutes=2)
-"""How late an occurrence may start under catch_up="none", and its successor be due already under "latest":
-EventBridge's own precision is a minute.
+"""How late an occurrence may start under catch_up="none", and under "latest" though the next is due: EventBridge's own
+precision is a minute.
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html"""
 
 
@@ -176,14 +175,14 @@ def late(job: Job[Any], envelope: Envelope, now: datetime) -> str | None:
     deadline = job.start_deadline
     if envelope.scheduled_at is None:
         return _past(deadline, now - due)
-    if job.schedule is not None and job.schedule.flexible_window is not None:
-        due += job.schedule.flexible_window
+    flexible = (job.schedule.flexible_window if job.schedule else None) or timedelta()
+    due += flexible
     if deadline is None and job.catch_up == "none":
         deadline = LATE
     if said := _past(deadline, now - due):
         return said
-    if job.catch_up == "latest" and job.enabled:
-        following = _superseded_by(job, envelope.scheduled_at, now - LATE - job.leeway)
+    if job.catch_up == "latest" and job.enabled and now - due > LATE:
+        following = _superseded_by(job, envelope.scheduled_at, now - flexible)
         return f"catch up: the occurrence of {instant_text(following)} is due already" if following else None
     return None
 
@@ -194,13 +193,20 @@ def _past(deadline: timedelta | None, late: timedelta) -> str | None:
 
 
 def _superseded_by(job: Job[Any], scheduled_at: datetime, until: datetime) -> datetime | None:
-    """The next occurrence, if that was due by `until`."""
-    if job.schedule is None:
+    """The first of the occurrences after it that may have started by `until`."""
+    schedule = job.schedule
+    if schedule is None:
         return None
-    try:
-        following = next(job.schedule.between(scheduled_at + INSTANT, until + INSTANT), None)
-    except ScheduleError:  # it counts from the deploy: from one occurrence to the next, that does not matter
-        if not isinstance(job.schedule, Every):
-            raise
-        following = scheduled_at + job.schedule.interval
-    return None if following is None or following > until else following
+    if isinstance(schedule, Every) and not schedule.aligned:
+        # It counts from the deploy: from one occurrence to the next, that does not matter.
+        following = scheduled_at + schedule.interval
+        while following <= until and schedule.refusal(following):
+            following += schedule.interval
+        return following if following <= until else None
+    later = schedule.between(scheduled_at + INSTANT, until + INSTANT)
+    return next((moment for moment in later if _start(job, moment) <= until), None)
+
+
+def _start(job: Job[Any], scheduled_at: datetime) -> datetime:
+    run = occurrence_run(job.name, instant_text(scheduled_at))
+    return scheduled_at + spread(job.schedule.jitter if job.schedule else None, run)

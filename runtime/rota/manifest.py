@@ -67,8 +67,8 @@ class Job(Generic[P]):
     unique: Unique | None = None
     """Which enqueued runs are the same."""
     catch_up: Literal["all", "latest", "none"] = "all"
-    """What becomes of occurrences that were fired while no worker ran: "all" runs each, "latest" skips one whose next
-    has been due for 2 minutes, "none" what starts more than 2 minutes late (or `start_deadline`)."""
+    """What becomes of occurrences that start more than 2 minutes late, as after an outage: "all" runs each, "latest"
+    skips one whose next is due already, "none" skips them all (or those later than `start_deadline`)."""
     start_deadline: timedelta | None = None
     """A run that has not started so long after its instant (or after it was enqueued) is skipped; up to 7 days, no
     limit unless given. It bounds the wait for a lock as well."""

@@ -82,9 +82,10 @@ class Schedule(ABC):
         return next((moment for moment in instants if self.refusal(moment) is None), None)
 
     def latest(self, until: datetime) -> datetime | None:
-        """The last occurrence not later than `until`, or None if there is none yet, as `next` looks for it."""
+        """The last occurrence not later than `until`, or None if there is none yet. Of a schedule that excludes some it
+        is looked for among as many instants as ten weeks have minutes."""
         moment = self.fired_by(until if self.end is None else min(aware(until), self.end - INSTANT))
-        for _ in range(windows.LOOKS):
+        for _ in range(windows.LOOKS_BACK):
             if moment is None or (self.start is not None and moment < self.start):
                 return None
             if self.refusal(moment) is None:

@@ -15,6 +15,9 @@ Excluding = Container[date] | Callable[[datetime], bool]
 LOOKS = 2 * 366 * 24 * 60
 """How many instants in a row are looked at for one that runs: what excludes them all would have no end."""
 
+LOOKS_BACK = 10 * 7 * 24 * 60
+"""The same backwards, where each look takes ten times as long."""
+
 MAX_JITTER = timedelta(hours=4)
 """The trigger of endpoints tries for 6 hours to have a run started."""
 MAX_FLEXIBLE_WINDOW = timedelta(minutes=1440)

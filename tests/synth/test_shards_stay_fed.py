@@ -2,13 +2,13 @@
 without."""
 
 import pytest
-from aws_cdk import Stack
+from aws_cdk import App, LegacyStackSynthesizer, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk.assertions import Template
 
 from rota import Cron, Endpoint, Job, Manifest, Queue
-from rota_cdk import FanoutTrigger, Rota, RunLedger, UrlEndpoint
+from rota_cdk import FanoutTrigger, JobQueue, Rota, RunLedger, ScheduledJob, UrlEndpoint
 from rota_cdk.testing import new_app
 
 WORK, OTHER = Queue(name="work"), Queue(name="other")
@@ -57,6 +57,41 @@ def test_a_deployment_has_one_schedule_group_also_where_its_trigger_stands_elsew
     groups = [len(template.find_resources("AWS::Scheduler::ScheduleGroup")) for template in templates]
     assert groups[:2] == [0, 1]
     assert sum(groups) == 1
+
+
+def test_a_trigger_that_stands_elsewhere_keeps_its_role_too():
+    def roles(schedules_with):
+        app = new_app()
+        elsewhere, stack = Stack(app, "Elsewhere"), Stack(app, "Shop")
+        web, where = Endpoint(name="web"), UrlEndpoint("https://example.com")
+        ledger = RunLedger(elsewhere, "Ledger", manifest="shop")
+        trigger = FanoutTrigger(elsewhere, "Trigger", endpoints={web: where}, manifest="shop", ledger=ledger)
+        manifest = Manifest(name="shop", jobs=[job("b", web)])
+        Rota(stack, "Jobs", manifest=manifest, trigger=trigger, schedules_with=schedules_with)
+        return Template.from_stack(elsewhere).find_resources("AWS::IAM::Role")
+
+    assert set(roles("rules")) == set(roles("scheduler"))
+
+
+def test_jobs_in_stacks_of_their_own_lie_in_the_group_of_their_queues_stack():
+    app = new_app()
+    home, other, third = (Stack(app, name) for name in ("Home", "Other", "Third"))
+    queue = JobQueue(home, "Queue", queue=WORK, manifest="shop")
+    for stack in (home, other, third):
+        ScheduledJob(stack, "Job", job=job(stack.stack_name.lower(), schedule=EITHER), queue=queue)
+    templates = [Template.from_stack(stack) for stack in (home, other, third)]
+    groups = [len(template.find_resources("AWS::Scheduler::ScheduleGroup")) for template in templates]
+    assert groups == [1, 0, 0]
+    for template in templates[1:]:
+        for schedule in template.find_resources("AWS::Scheduler::Schedule").values():
+            assert schedule["Properties"]["GroupName"] == "shop-default"
+
+
+def test_shards_have_the_old_synthesizer_where_their_app_asks_for_it():
+    app = App(builtin_cloud_formation_validation=False, context={"@aws-cdk/core:newStyleStackSynthesis": False})
+    rota = Rota(Stack(app, "Shop"), "Jobs", manifest=Manifest(name="shop", jobs=[job("a")]), shards=2)
+    assert {type(shard.synthesizer) for shard in rota.shards} == {LegacyStackSynthesizer}
+    app.synth()
 
 
 @pytest.mark.parametrize("shards", [None, 2])

@@ -201,10 +201,15 @@ def test_a_start_deadline_says_how_late_none_is(fleet: Fleet) -> None:
 @pytest.mark.parametrize(
     ("schedule", "passed", "is_late"),
     [
-        (Every(7 * MINUTE), 9 * MINUTE - SECOND, False),  # counts from the deploy: so from one to the next
-        (Every(7 * MINUTE), 9 * MINUTE, True),
-        (Every(5 * MINUTE), 7 * MINUTE - SECOND, False),
-        (Every(5 * MINUTE), 7 * MINUTE, True),
+        (Every(7 * MINUTE), 7 * MINUTE - SECOND, False),  # counts from the deploy: so from one to the next
+        (Every(7 * MINUTE), 7 * MINUTE, True),
+        (Every(5 * MINUTE), 5 * MINUTE - SECOND, False),
+        (Every(5 * MINUTE), 5 * MINUTE, True),
+        (Every(7 * MINUTE, end=NOW + 7 * MINUTE), DAY, False),  # none follows that runs
+        (Every(7 * MINUTE, excluding=lambda at: at.minute == 7), 13 * MINUTE, False),
+        (Every(7 * MINUTE, excluding=lambda at: at.minute == 7), 14 * MINUTE, True),
+        (Cron("* * * * *"), 2 * MINUTE, False),  # a rule may be so late
+        (Cron("* * * * *"), 2 * MINUTE + SECOND, True),
         (Once(NOW), 30 * DAY, False),
         (None, 30 * DAY, False),  # the schedule has been taken away since
     ],
