@@ -136,9 +136,7 @@ def _job(line: str, place: str, description: str, state: _Crontab, *, system: bo
         for name in variables_of(command)
         if name in state.variables
     ]
-    problem = None
-    if leaves_work_behind(program):
-        problem = "what its & puts into the background is ended with the job: take out the &, or wait for it"
+    problem = _background_problem(program, state.shell)
     if system and not _USER.fullmatch(rest[0]):
         problem = f"{rest[0]!r} is no user: if this crontab has no column of users, give --user"
     return within_limits(
@@ -155,6 +153,17 @@ def _job(line: str, place: str, description: str, state: _Crontab, *, system: bo
             problem=problem,
         )
     )
+
+
+def _background_problem(program: str, shell: str) -> str | None:
+    if not leaves_work_behind(program, shell):
+        return None
+    if not leaves_work_behind(program, "bash"):
+        return (
+            f"its &> redirects in bash; {shell} may read it as & and >, and what is in the background is ended with "
+            "the job: write > FILE 2>&1, or SHELL=/bin/bash above it"
+        )
+    return "what its & puts into the background is ended with the job: take out the &, or wait for it"
 
 
 def _unquoted(text: str) -> str:

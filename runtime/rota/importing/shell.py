@@ -2,16 +2,24 @@
 
 import re
 import shlex
+from pathlib import PurePosixPath
 
 _SHELL_SYNTAX = re.compile(r"[|&;<>()$`\\*?\[\]#~{}!\n]")
 """Anywhere, even in quotes: to see more is to write a shell. What it takes too many runs under `sh -c` as before."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
-_QUOTED_SCRIPT = re.compile(r"""(\s-\w*c\s+)(["'])(.*?)\2""", re.DOTALL)
-_QUOTED = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*\"""", re.DOTALL)
-_COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
-_BACKGROUND = re.compile(r"(?<![&<>|])&(?![&>])")
-"""No `&&`, `>&`, `<&`, `&>` or `|&`."""
-_WAIT = re.compile(r"(?:^|[\s;&({])wait(?:$|[\s;&)}])")
+_NOT_BARE = re.compile(
+    r"""(?:\b(?P<shell>\w*sh)(?:\s+[^\s"'#;&|()]+)*?)?\s-\w*c\s+(?P<script>'[^']*'|"(?:\\.|[^"\\])*")"""
+    r"""|\\.|'[^']*'|"(?:\\.|[^"\\])*"|(?:^|(?<=\s))#[^\n]*""",
+    re.DOTALL,
+)
+"""What a shell takes no operator from: what is quoted, a script for another shell among it, and comments."""
+_BACKGROUND = re.compile(r"(?<![&<>|])&(?!&)")
+"""No `&&`, `>&`, `<&` or `|&`."""
+_REDIRECTION = re.compile(r"(?<!&)&>")
+_REDIRECTING = {"bash", "zsh"}
+"""Shells to which `a &>b` is a redirection; to POSIX's, such as dash, it is `a &`, and then `>b`."""
+_WAIT = re.compile(r"(?:^|[;&{\n]|\b(?:do|then|else)\s)\s*wait(?![^\s;&)}])")
+"""As a command, not as the argument of one."""
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
 BUILTIN = re.compile(
@@ -38,10 +46,19 @@ def variables_of(command: str) -> list[str]:
     return list(dict.fromkeys(_VARIABLE.findall(command)))
 
 
-def leaves_work_behind(command: str) -> bool:
-    """Whether it may end before all that it started does: it puts something into the background and does not wait."""
-    bare = _COMMENT.sub("", _QUOTED.sub(" ", _QUOTED_SCRIPT.sub(r"\1\3", command)))
-    return bool(_BACKGROUND.search(bare)) and not _WAIT.search(bare)
+def leaves_work_behind(command: str, shell: str = "sh") -> bool:
+    """Whether it may end before all that it started does: it puts something into the background and does not wait.
+
+    `shell` is the one that reads it, by name or path; a script for another (`bash -c '...'`) is read as that one does.
+    """
+    scripts = (
+        (found["script"][1:-1], found["shell"] or shell) for found in _NOT_BARE.finditer(command) if found["script"]
+    )
+    bare = _NOT_BARE.sub(" _ ", command)
+    if PurePosixPath(shell).name in _REDIRECTING:
+        bare = _REDIRECTION.sub(" >", bare)
+    after_the_last = _BACKGROUND.split(bare)[1:][-1:]
+    return any(not _WAIT.search(rest) for rest in after_the_last) or any(leaves_work_behind(*each) for each in scripts)
 
 
 def in_the_foreground(command: str) -> str:

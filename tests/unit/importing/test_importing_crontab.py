@@ -113,6 +113,17 @@ def test_a_command_that_leaves_work_behind_is_left_out() -> None:
     )
 
 
+@pytest.mark.parametrize("command", ["./x &>/dev/null", "./x &>>x.log &"])
+def test_a_redirection_that_only_bash_knows_is_left_out_for_sh_with_the_way_out(command: str) -> None:
+    assert problem(f"0 2 * * * {command}") == (
+        "its &> redirects in bash; sh may read it as & and >, and what is in the background is ended with the job: "
+        "write > FILE 2>&1, or SHELL=/bin/bash above it"
+    )
+    assert "; /bin/dash may read it" in problem(f"SHELL=/bin/dash\n0 2 * * * {command}")
+    assert only(f"SHELL=/bin/bash\n0 2 * * * {command}").problem is None
+    assert only("0 2 * * * ./x > /dev/null 2>&1").problem is None
+
+
 @pytest.mark.parametrize(("line", "system"), [("0 2 * * *", False), ("0 2 * * * root", True), ("@daily", False)])
 def test_a_line_without_a_command_is_said(line: str, system: bool) -> None:
     assert remarks(line, system=system) == [("line 1", f"is no line of a crontab: {line}")]

@@ -100,6 +100,13 @@ def test_the_variables_of_a_command() -> None:
         "curl http://x/?a=1&b=2",
         "x --wait & y",
         "a & # wait",
+        "echo wait & b",
+        "wait & b",
+        "a & echo wait",
+        "a & wait; b & c",
+        "a & ./wait",
+        "bash -c 'a & b'; wait",
+        'bash -c "a \\"x\\" & b"',
     ],
 )
 def test_what_is_put_into_the_background_may_outlive_a_command(command: str) -> None:
@@ -111,7 +118,6 @@ def test_what_is_put_into_the_background_may_outlive_a_command(command: str) -> 
     [
         "a && b",
         "a >/dev/null 2>&1",
-        "a &>log",
         "a <&3",
         "a |& b",
         "curl 'http://x/?a=1&b=2'",
@@ -120,10 +126,23 @@ def test_what_is_put_into_the_background_may_outlive_a_command(command: str) -> 
         "a & b & wait",
         "a & b; wait; c",
         "a # b & c",
+        "a # bash -c 'b & c'",
+        "a & b && { wait; }",
+        "a & if b; then wait; fi",
+        "bash -o pipefail -c 'a & wait'",
     ],
 )
 def test_what_is_waited_for_does_not(command: str) -> None:
     assert not leaves_work_behind(command)
+
+
+@pytest.mark.parametrize("command", ["a &>log", "a &>>log", "a 'b' &>/dev/null", "a &>log && b"])
+def test_only_some_shells_redirect_both_outputs_by_one_sign(command: str) -> None:
+    assert [leaves_work_behind(command, shell) for shell in ("bash", "/bin/bash", "/usr/bin/zsh")] == [False] * 3
+    assert [leaves_work_behind(command, shell) for shell in ("sh", "/bin/sh", "dash")] == [True] * 3
+    assert not leaves_work_behind(f'/bin/bash -lc "{command}"', "sh")
+    assert leaves_work_behind(f'sh -c "{command}"', "bash")
+    assert leaves_work_behind(f"{command} & b", "bash")
 
 
 @pytest.mark.parametrize(
