@@ -48,7 +48,7 @@ def _job(workflow: dict[Any, Any], job: dict[Any, Any], place: str, title: str, 
     expression, zone = str(schedule.get("cron", "")), str(schedule.get("timezone") or "UTC")
     when = CronText(expression=with_ends(expression), time_zone=zone)
     steps = read_steps(workflow, job)
-    problem = _schedule_problem(expression, when) or steps.problem
+    problem = _schedule_problem(expression, when) or _needs_problem(job) or steps.problem
     if is_conditional(job):
         problem = f"it runs only if {job['if']}, which GitHub decides: if that is so on a schedule, write it without if"
     remarks = list(steps.remarks)
@@ -92,6 +92,15 @@ def _schedule_problem(expression: str, when: CronText) -> str | None:
     return None
 
 
+def _needs_problem(job: dict[Any, Any]) -> str | None:
+    """Why it cannot be due by itself: GitHub ran it after others, and not where one of them failed."""
+    needs = job.get("needs")
+    if not needs:
+        return None
+    said = needs if isinstance(needs, str) else ", ".join(map(str, items(needs)))
+    return f"it needs {said}, after which GitHub ran it: make one job of them, or enqueue it at the end of that"
+
+
 def _times(when: CronText) -> Iterator[tuple[datetime, datetime | None]]:
     """Its times over some years, as `Cron.wall_times` gives them; none of what is no Cron, and left out for that."""
     try:
@@ -117,6 +126,3 @@ def _not_carried(job: dict[Any, Any]) -> Iterator[str]:
     runner = [f"runs-on: {job['runs-on']}"] if "runs-on" in job else []
     if rest := runner + others(job, *known):
         yield f"not carried: {', '.join(rest)}"
-    if needs := job.get("needs"):
-        said = needs if isinstance(needs, str) else ", ".join(map(str, items(needs)))
-        yield f"it needs {said}, and is due at the same time: make one job of them, or enqueue it at the end of that"

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from rota.importing.documents import items, mapping, others
@@ -63,16 +64,29 @@ def read_steps(workflow: dict[Any, Any], job: dict[Any, Any]) -> Steps:
     if len(shells) > 1 or not shells <= set(_SHELLS):
         said = f"its steps are for {', '.join(sorted(map(str, shells)))}: write its command"
         return Steps((), said, tuple(remarks))
-    problem = next(_problems(workflow, job, runs), None)
+    problem = next(chain(_between(steps), _problems(workflow, job, runs)), None)
     return Steps((*_SHELLS[shells.pop()], script), problem, tuple(remarks))
+
+
+def _between(steps: list[tuple[str, dict[Any, Any]]]) -> Iterator[str]:
+    """What the script would lack in its midst. What is before it prepares a runner, and what is after it comes too late
+    to change it."""
+    runs = [index for index, (_, step) in enumerate(steps) if "run" in step]
+    for title, step in steps[runs[0] : runs[-1]]:
+        if "uses" in step:
+            yield f"{title} uses {step['uses']} between its run: steps, which no worker does: write the command"
 
 
 def _problems(workflow: dict[Any, Any], job: dict[Any, Any], runs: list[tuple[str, dict[Any, Any]]]) -> Iterator[str]:
     if "matrix" in mapping(job.get("strategy")):
         yield "GitHub runs it once for each of its matrix: write a job for each"
+    if "${{" in str(job.get("strategy")):
+        yield "GitHub fills in ${{ }} in its strategy, and may run it several times: write a job for each"
     for title, step in runs:
         if is_conditional(step):
             yield f"{title} runs only if {_condition(step)}, and the others always: write the command"
+        if (goes_on := str(step.get("continue-on-error", "false"))).lower() != "false":
+            yield f"{title} has continue-on-error: {goes_on}, and here a step that fails ends it: write the command"
         if "${{" in _script([step]):
             yield f"GitHub fills in ${{{{ }}}} in {title}: write what it stands for"
         if found := _OF_GITHUB.search(_script([step])):
@@ -86,7 +100,7 @@ def _problems(workflow: dict[Any, Any], job: dict[Any, Any], runs: list[tuple[st
 def _not_carried(title: str, step: dict[Any, Any]) -> Iterator[str]:
     if _condition(step) in _WHATEVER_HAPPENED:
         yield f"{title} runs on GitHub after a step that failed too, and here it does not"
-    if rest := others(step, "name", "id", "if", "run", "shell", "working-directory"):
+    if rest := others(step, "name", "id", "if", "run", "shell", "working-directory", "continue-on-error"):
         yield f"{title}: not carried: {', '.join(rest)}"
 
 

@@ -127,6 +127,35 @@ def test_what_differs_between_its_runs_is_left_out() -> None:
         "GitHub runs it once for each of its matrix: write a job for each"
     )
     assert only(["run: make test"], strategy="{max-parallel: 1}").problem is None
+    for strategy in ("${{ fromJSON(vars.STRATEGY) }}", "{max-parallel: '${{ vars.MOST }}'}"):
+        assert problem(["run: make test"], strategy=strategy) == (
+            "GitHub fills in ${{ }} in its strategy, and may run it several times: write a job for each"
+        )
+
+
+@pytest.mark.parametrize(("needs", "said"), [("lint", "lint"), ("[lint, test]", "lint, test")])
+def test_what_runs_after_other_jobs_is_left_out(needs: str, said: str) -> None:
+    assert problem(["run: ./deploy.sh"], needs=needs) == (
+        f"it needs {said}, after which GitHub ran it: make one job of them, or enqueue it at the end of that"
+    )
+    assert only(["run: ./deploy.sh"], needs="[]").problem is None
+
+
+def test_a_script_with_an_action_in_its_midst_is_left_out() -> None:
+    assert problem(["run: a", "{name: Log in, uses: b/c@v1}", "run: d"]) == (
+        "step 2 (Log in) uses b/c@v1 between its run: steps, which no worker does: write the command"
+    )
+    around = only(["uses: a/b@v1", "run: c", "run: d", "uses: e/f@v1"])
+    assert (around.problem, around.remarks) == (None, ("not carried: a/b@v1, e/f@v1",))
+
+
+@pytest.mark.parametrize("value", ["true", "${{ inputs.lax }}"])
+def test_a_step_that_may_fail_is_left_out(value: str) -> None:
+    assert problem(["run: a", f'{{run: b, continue-on-error: "{value}"}}']) == (
+        f"step 2 has continue-on-error: {value}, and here a step that fails ends it: write the command"
+    )
+    strict = only(["{run: a, continue-on-error: false}"])
+    assert (strict.problem, strict.remarks) == (None, ())
 
 
 @pytest.mark.parametrize("where", ["of the workflow", "of its job", "of step 1"])
@@ -170,8 +199,8 @@ def test_a_script_that_names_a_variable_of_its_env_says_so() -> None:
 
 def test_what_is_not_carried_is_said() -> None:
     found = only(
-        ["{run: a, env: {TOKEN: secret}, continue-on-error: true}", "{uses: c/d@v1, if: failure()}"],
-        **{"runs-on": "ubuntu-latest", "needs": "[lint, test]", "env": "{KEY: secret}", "concurrency": "deploy"},
+        ["{run: a, env: {TOKEN: secret}, timeout-minutes: 5}", "{uses: c/d@v1, if: failure()}"],
+        **{"runs-on": "ubuntu-latest", "env": "{KEY: secret}", "concurrency": "deploy"},
         **{"timeout-minutes": "${{ fromJSON(vars.LIMIT) }}"},
     )
     assert found.problem is None
@@ -180,11 +209,10 @@ def test_what_is_not_carried_is_said() -> None:
     assert found.timeout is None
     assert found.remarks == (
         "not carried: c/d@v1",
-        "step 1: not carried: env (TOKEN), continue-on-error",
+        "step 1: not carried: env (TOKEN), timeout-minutes",
         "its concurrency group became a lock of this job alone; for one that jobs share: Lock(key=...)",
         "not carried: timeout-minutes, which is '${{ fromJSON(vars.LIMIT) }}'; write the timeout",
         "not carried: runs-on: ubuntu-latest, env (KEY)",
-        "it needs lint, test, and is due at the same time: make one job of them, or enqueue it at the end of that",
     )
 
 
