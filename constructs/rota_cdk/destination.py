@@ -46,8 +46,8 @@ class Destination:
         return own if self._is_home else self._spelled(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{name}")
 
     def _spelled(self, arn: str) -> str:
-        """Without pseudo parameters, where the account and region of the stack are known: each of them costs a synth of
-        ten thousand jobs time, and a diff its reader's."""
+        """Without pseudo parameters where the account and region of the stack are known, for whoever reads it in a
+        template or a diff."""
         account, region = self._home.account, self._home.region
         partition = None if Token.is_unresolved(region) else RegionInfo.get(region).partition
         if partition is None or Token.is_unresolved(account):
